@@ -1,0 +1,4 @@
+//! A WebSocket client that stays alive and loses nothing.
+
+#[cfg(feature = "practice")]
+pub mod practice;

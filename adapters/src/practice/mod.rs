@@ -1,0 +1,1 @@
+//! A practice server with faults on demand.
