@@ -1,0 +1,326 @@
+//! The rules that a config must keep.
+
+use core::time::Duration;
+
+use super::sections::{Backoff, ConfigBuilder, HeartbeatStyle, Jitter};
+use super::{ConfigError, is_reserved_field};
+use crate::dialect::{DialectConfig, HeartbeatFrames};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+/// The most entries any table or queue may be configured to hold.
+const MOST: usize = 1 << 20;
+
+type Checked = Result<(), ConfigError>;
+
+pub(super) fn check(config: &ConfigBuilder) -> Checked {
+    within("connect.dial_timeout", config.connect.dial_timeout, MILLISECOND, HOUR, "1ms to 1h")?;
+    retry(config)?;
+    heartbeat(config)?;
+    within("clock.jump", config.clock.jump, MILLISECOND, DAY, "1ms to 1 day")?;
+    within("clock.probe_deadline", config.clock.probe_deadline, MILLISECOND, HOUR, "1ms to 1h")?;
+    within("close.timeout", config.close.timeout, MILLISECOND, HOUR, "1ms to 1h")?;
+    within("close.drain", config.close.drain, Duration::ZERO, DAY, "at most 1 day")?;
+    boxes(config)?;
+    dialect(config)
+}
+
+fn retry(config: &ConfigBuilder) -> Checked {
+    let retry = &config.retry;
+    let base = match &retry.backoff {
+        Backoff::Constant { base } | Backoff::Linear { base } => *base,
+        Backoff::Exponential { base, factor_percent } => {
+            rule(
+                (101..=1000).contains(factor_percent),
+                "retry.backoff.exponential.factor_percent",
+                "must be 101 to 1000 (200 doubles the delay)",
+            )?;
+            *base
+        }
+        Backoff::List { delays } => {
+            const FIELD: &str = "retry.backoff.list.delays";
+            rule((1..=256).contains(&delays.len()), FIELD, "must hold 1 to 256 delays")?;
+            rule(delays.is_sorted(), FIELD, "must not decrease from one delay to the next")?;
+            *delays.last().unwrap_or(&MILLISECOND)
+        }
+    };
+    rule(
+        base >= MILLISECOND || matches!(retry.backoff, Backoff::List { .. }),
+        "retry.backoff.base",
+        "must be at least 1ms, or a refusing server is hammered",
+    )?;
+    rule(
+        retry.cap >= base,
+        "retry.cap",
+        "must not be shorter than the backoff's base or last delay",
+    )?;
+    rule(retry.cap >= MILLISECOND, "retry.cap", "must be at least 1ms")?;
+    rule(retry.cap <= DAY, "retry.cap", "must be at most 1 day")?;
+    rule(
+        retry.jitter != Jitter::Decorrelated || !matches!(retry.backoff, Backoff::List { .. }),
+        "retry.jitter",
+        "must not be decorrelated with a list of delays: the list would have no effect",
+    )?;
+    rule(retry.max_attempts != Some(0), "retry.max_attempts", "must be at least 1")?;
+    optional("retry.max_outage", retry.max_outage)?;
+    optional("retry.suspend_after", retry.suspend_after)?;
+    within("retry.stable_after", retry.stable_after, Duration::ZERO, DAY, "at most 1 day")?;
+    within("retry.max_retry_after", retry.max_retry_after, Duration::ZERO, DAY, "at most 1 day")?;
+    rule(
+        retry.fatal_statuses.iter().all(|status| (300..=599).contains(status)),
+        "retry.fatal_statuses",
+        "must hold HTTP statuses from 300 to 599",
+    )?;
+    rule(
+        retry.close_codes.keys().all(|code| (1000..=4999).contains(code)),
+        "retry.close_codes",
+        "must name close codes from 1000 to 4999",
+    )?;
+    rule(
+        retry.restart_delay.len() == 2 && retry.restart_delay.is_sorted(),
+        "retry.restart_delay",
+        "must be two delays, the shorter first",
+    )?;
+    rule(
+        retry.restart_delay.iter().all(|delay| *delay <= DAY),
+        "retry.restart_delay",
+        "must be at most 1 day",
+    )
+}
+
+fn heartbeat(config: &ConfigBuilder) -> Checked {
+    let heartbeat = &config.heartbeat;
+    within("heartbeat.interval", heartbeat.interval, MILLISECOND, DAY, "1ms to 1 day")?;
+    within("heartbeat.deadline", heartbeat.deadline, MILLISECOND, DAY, "1ms to 1 day")?;
+    rule(heartbeat.misses <= 1000, "heartbeat.misses", "must be at most 1000")?;
+    optional("heartbeat.stale_after", heartbeat.stale_after)?;
+    rule(
+        heartbeat.style != HeartbeatStyle::Application || config.dialect.has_heartbeat(),
+        "heartbeat.style",
+        "must not be application: the dialect has no heartbeat of its own",
+    )
+}
+
+fn boxes(config: &ConfigBuilder) -> Checked {
+    let outbox = &config.outbox;
+    let count = |field, value| rule((1..=MOST).contains(&value), field, "must be 1 to 1048576");
+    count("outbox.max_messages", outbox.max_messages)?;
+    count("outbox.ack_window", outbox.ack_window)?;
+    count("inbox.max_messages", config.inbox.max_messages)?;
+    let bytes = |field, value: usize, least: usize| {
+        let most = 1_u64 << 40;
+        let fits = value >= least && u64::try_from(value).is_ok_and(|value| value <= most);
+        rule(fits, field, "must be at least 1 byte (125 for a message) and at most 1 TiB")
+    };
+    bytes("outbox.max_bytes", outbox.max_bytes, 1)?;
+    bytes("outbox.write_credit", outbox.write_credit, 1)?;
+    bytes("inbox.max_message", config.inbox.max_message, 125)?;
+    bytes("inbox.max_bytes", config.inbox.max_bytes, 1)?;
+    optional("outbox.ttl", outbox.ttl)?;
+    within("outbox.ack_timeout", outbox.ack_timeout, MILLISECOND, DAY, "1ms to 1 day")?;
+    rule(config.inbox.dedupe <= MOST, "inbox.dedupe", "must be at most 1048576")
+}
+
+fn dialect(config: &ConfigBuilder) -> Checked {
+    let frames = match &config.dialect {
+        DialectConfig::Plain => {
+            return rule(
+                config.inbox.dedupe == 0,
+                "inbox.dedupe",
+                "needs a dialect that knows ids: use the json dialect",
+            );
+        }
+        DialectConfig::Text { ping, pong } => {
+            rule(
+                config.inbox.dedupe == 0,
+                "inbox.dedupe",
+                "needs a dialect that knows ids: use the json dialect",
+            )?;
+            return literals(ping, pong);
+        }
+        DialectConfig::Json(json) => {
+            rule(!json.id_field.is_empty(), "dialect.json.id_field", "must not be empty")?;
+            rule(
+                !is_reserved_field(&json.id_field),
+                "dialect.json.id_field",
+                "must not be type, data, timestamp, ack or cumulative: they mean something else",
+            )?;
+            rule(
+                (1..=10_000).contains(&json.max_depth),
+                "dialect.json.max_depth",
+                "must be 1 to 10000",
+            )?;
+            rule(
+                !json.acks || json.envelope,
+                "dialect.json.acks",
+                "needs the envelope: without ids there is nothing to acknowledge",
+            )?;
+            &json.heartbeat
+        }
+    };
+    match frames {
+        HeartbeatFrames::None => Ok(()),
+        HeartbeatFrames::Literals { ping, pong } => literals(ping, pong),
+        HeartbeatFrames::Json { ping, pong, .. } => {
+            rule(!ping.is_empty(), "dialect.heartbeat.ping", "must not be empty")?;
+            rule(!pong.is_empty(), "dialect.heartbeat.pong", "must not be empty")
+        }
+    }
+}
+
+fn literals(ping: &str, pong: &str) -> Checked {
+    rule(!ping.is_empty(), "dialect.heartbeat.ping", "must not be empty")?;
+    rule(!pong.is_empty(), "dialect.heartbeat.pong", "must not be empty")?;
+    rule(
+        ping != pong,
+        "dialect.heartbeat.pong",
+        "must differ from the ping, or the two sides answer each other for ever",
+    )
+}
+
+fn rule(kept: bool, field: &'static str, words: &'static str) -> Checked {
+    if kept { Ok(()) } else { Err(ConfigError::new(field, words)) }
+}
+
+fn within(
+    field: &'static str,
+    value: Duration,
+    least: Duration,
+    most: Duration,
+    range: &'static str,
+) -> Checked {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::new(field, alloc::format!("must be {range}")))
+    }
+}
+
+/// A limit that may be off: if it is on, it is from 1 ms to 1 year.
+fn optional(field: &'static str, value: Option<Duration>) -> Checked {
+    value.map_or(Ok(()), |value| {
+        within(field, value, MILLISECOND, YEAR, "1ms to 365 days, or absent for none")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, ConfigBuilder};
+    use super::*;
+    use crate::dialect::JsonConfig;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn refused(change: impl FnOnce(&mut ConfigBuilder)) -> &'static str {
+        let mut builder = Config::builder();
+        change(&mut builder);
+        builder.build().expect_err("nonsense was accepted").field
+    }
+
+    #[test]
+    fn the_defaults_pass() {
+        assert_eq!(Config::builder().build(), Ok(Config::default()));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_its_field() {
+        let zero = Duration::ZERO;
+        assert_eq!(refused(|c| c.connect.dial_timeout = zero), "connect.dial_timeout");
+        assert_eq!(refused(|c| c.connect.dial_timeout = 2 * HOUR), "connect.dial_timeout");
+        assert_eq!(refused(|c| c.retry.cap = Duration::from_millis(499)), "retry.cap");
+        assert_eq!(refused(|c| c.retry.cap = DAY + MILLISECOND), "retry.cap");
+        assert_eq!(
+            refused(|c| c.retry.backoff = Backoff::Constant { base: zero }),
+            "retry.backoff.base"
+        );
+        assert_eq!(
+            refused(|c| c.retry.backoff = Backoff::List { delays: vec![] }),
+            "retry.backoff.list.delays"
+        );
+        assert_eq!(
+            refused(|c| c.retry.backoff = Backoff::List { delays: vec![HOUR, zero] }),
+            "retry.backoff.list.delays"
+        );
+        assert_eq!(
+            refused(|c| {
+                c.retry.backoff = Backoff::Exponential { base: MILLISECOND, factor_percent: 100 };
+            }),
+            "retry.backoff.exponential.factor_percent"
+        );
+        assert_eq!(refused(|c| c.retry.max_attempts = Some(0)), "retry.max_attempts");
+        assert_eq!(refused(|c| c.retry.max_outage = Some(zero)), "retry.max_outage");
+        assert_eq!(refused(|c| c.retry.suspend_after = Some(zero)), "retry.suspend_after");
+        assert_eq!(refused(|c| c.retry.stable_after = 2 * DAY), "retry.stable_after");
+        assert_eq!(refused(|c| c.retry.max_retry_after = 2 * DAY), "retry.max_retry_after");
+        assert_eq!(refused(|c| c.retry.fatal_statuses.push(101)), "retry.fatal_statuses");
+        assert_eq!(
+            refused(|c| {
+                c.retry.close_codes.insert(999, super::super::CloseRule::Final);
+            }),
+            "retry.close_codes"
+        );
+        assert_eq!(refused(|c| c.retry.restart_delay = vec![HOUR, zero]), "retry.restart_delay");
+        assert_eq!(refused(|c| c.retry.restart_delay = vec![zero, 2 * DAY]), "retry.restart_delay");
+        assert_eq!(refused(|c| c.heartbeat.interval = zero), "heartbeat.interval");
+        assert_eq!(refused(|c| c.heartbeat.deadline = zero), "heartbeat.deadline");
+        assert_eq!(refused(|c| c.heartbeat.misses = 1001), "heartbeat.misses");
+        assert_eq!(refused(|c| c.heartbeat.stale_after = Some(zero)), "heartbeat.stale_after");
+        assert_eq!(refused(|c| c.heartbeat.style = HeartbeatStyle::Application), "heartbeat.style");
+        assert_eq!(refused(|c| c.clock.jump = zero), "clock.jump");
+        assert_eq!(refused(|c| c.clock.probe_deadline = zero), "clock.probe_deadline");
+        assert_eq!(refused(|c| c.close.timeout = zero), "close.timeout");
+        assert_eq!(refused(|c| c.close.drain = 2 * DAY), "close.drain");
+        assert_eq!(refused(|c| c.outbox.max_messages = 0), "outbox.max_messages");
+        assert_eq!(refused(|c| c.outbox.max_bytes = 0), "outbox.max_bytes");
+        assert_eq!(refused(|c| c.outbox.write_credit = 0), "outbox.write_credit");
+        assert_eq!(refused(|c| c.outbox.ack_window = MOST + 1), "outbox.ack_window");
+        assert_eq!(refused(|c| c.outbox.ack_timeout = zero), "outbox.ack_timeout");
+        assert_eq!(refused(|c| c.outbox.ttl = Some(zero)), "outbox.ttl");
+        assert_eq!(refused(|c| c.inbox.max_message = 124), "inbox.max_message");
+        assert_eq!(refused(|c| c.inbox.max_messages = 0), "inbox.max_messages");
+        assert_eq!(refused(|c| c.inbox.dedupe = 1), "inbox.dedupe");
+    }
+
+    #[test]
+    fn nonsense_in_a_dialect_is_refused() {
+        let text = |ping: &str, pong: &str| DialectConfig::Text {
+            ping: ping.to_string(),
+            pong: pong.to_string(),
+        };
+        assert_eq!(refused(|c| c.dialect = text("", "pong")), "dialect.heartbeat.ping");
+        assert_eq!(refused(|c| c.dialect = text("x", "x")), "dialect.heartbeat.pong");
+        let json = |change: fn(&mut JsonConfig)| {
+            let mut json = JsonConfig::default();
+            change(&mut json);
+            DialectConfig::Json(json)
+        };
+        assert_eq!(refused(|c| c.dialect = json(|j| j.id_field.clear())), "dialect.json.id_field");
+        assert_eq!(
+            refused(|c| c.dialect = json(|j| j.id_field = "ack".to_string())),
+            "dialect.json.id_field"
+        );
+        assert_eq!(refused(|c| c.dialect = json(|j| j.max_depth = 0)), "dialect.json.max_depth");
+        assert_eq!(
+            refused(|c| {
+                c.dialect = json(|j| {
+                    j.envelope = false;
+                    j.acks = true;
+                });
+            }),
+            "dialect.json.acks"
+        );
+    }
+
+    #[test]
+    fn json_round_trips_and_names_what_it_refuses() {
+        let config = Config::default();
+        let text = serde_json::to_string(&config).expect("a config is serialisable");
+        assert_eq!(serde_json::from_str::<Config>(&text).expect("and readable"), config);
+        let error = serde_json::from_str::<Config>(r#"{"retry":{"cap":"1ms"}}"#).expect_err("no");
+        assert!(error.to_string().contains("retry.cap"), "{error}");
+        let error = serde_json::from_str::<Config>(r#"{"retry":{"cop":"1ms"}}"#).expect_err("no");
+        assert!(error.to_string().contains("cop"), "{error}");
+    }
+}

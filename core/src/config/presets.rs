@@ -1,0 +1,138 @@
+//! Configs that behave as well-known hand-written clients do, without their faults.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{Backoff, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow};
+use crate::dialect::{DialectConfig, HeartbeatFrames, JsonConfig};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// JSON with `{"type":PING}` heartbeats and without an envelope.
+fn json_heartbeat(ping: &str, timestamp: bool) -> DialectConfig {
+    DialectConfig::Json(JsonConfig {
+        heartbeat: HeartbeatFrames::Json {
+            ping: String::from(ping),
+            pong: String::from("pong"),
+            timestamp,
+        },
+        envelope: false,
+        acks: false,
+        ..JsonConfig::default()
+    })
+}
+
+impl Config {
+    /// The preset of that name: `manager`, `idle-watch`, `realtime`, `client`, `basics` or
+    /// `scripts`.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        Some(match name {
+            "manager" => Self::manager(),
+            "idle-watch" => Self::idle_watch(),
+            "realtime" => Self::realtime(),
+            "client" => Self::client(),
+            "basics" => Self::basics(),
+            "scripts" => Self::scripts(),
+            _ => return None,
+        })
+    }
+
+    /// A connection manager: `{"type":"ping"}` every 30 s, 10 reconnects 3 s apart.
+    #[must_use]
+    pub fn manager() -> Self {
+        let mut builder = Self::builder();
+        builder.retry.backoff = Backoff::Constant { base: seconds(3) };
+        builder.retry.jitter = Jitter::None;
+        // The first dial counts too.
+        builder.retry.max_attempts = Some(11);
+        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.interval = seconds(30);
+        builder.dialect = json_heartbeat("ping", false);
+        Self::known(builder)
+    }
+
+    /// An idle watch: the text `ping` after 10 s of quiet, dead after 10 s more, back after 4 s.
+    #[must_use]
+    pub fn idle_watch() -> Self {
+        let mut builder = Self::builder();
+        builder.retry.backoff = Backoff::Constant { base: seconds(4) };
+        builder.retry.jitter = Jitter::None;
+        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.interval = seconds(10);
+        builder.heartbeat.deadline = seconds(10);
+        builder.heartbeat.quiet_only = true;
+        builder.dialect = DialectConfig::text();
+        Self::known(builder)
+    }
+
+    /// A realtime system: `{"type":"heartbeat","timestamp":ms}` every 30 s, 5 attempts with
+    /// exponential delays from 1 s; the first connect fails fast.
+    #[must_use]
+    pub fn realtime() -> Self {
+        let mut builder = Self::builder();
+        builder.connect.fail_fast = true;
+        builder.retry.backoff = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
+        builder.retry.max_attempts = Some(6);
+        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.interval = seconds(30);
+        builder.dialect = json_heartbeat("heartbeat", true);
+        Self::known(builder)
+    }
+
+    /// A queueing client: `{"type":"ping"}` every 30 s, 5 attempts 5 s apart, messages queued
+    /// while offline.
+    #[must_use]
+    pub fn client() -> Self {
+        let mut builder = Self::builder();
+        builder.retry.backoff = Backoff::Constant { base: seconds(5) };
+        builder.retry.jitter = Jitter::None;
+        builder.retry.max_attempts = Some(6);
+        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.interval = seconds(30);
+        builder.dialect = json_heartbeat("ping", false);
+        Self::known(builder)
+    }
+
+    /// The basics: the text `ping` every 5 s, back 3 s after a close.
+    #[must_use]
+    pub fn basics() -> Self {
+        let mut builder = Self::builder();
+        builder.retry.backoff = Backoff::Constant { base: seconds(3) };
+        builder.retry.jitter = Jitter::None;
+        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.interval = seconds(5);
+        builder.dialect = DialectConfig::text();
+        Self::known(builder)
+    }
+
+    /// For scripts and pipes: the defaults, with back-pressure instead of rejection.
+    #[must_use]
+    pub fn scripts() -> Self {
+        let mut builder = Self::builder();
+        builder.outbox.overflow = Overflow::Wait;
+        Self::known(builder)
+    }
+
+    /// Builds a preset; a test builds each, so that none falls back to the defaults.
+    fn known(builder: ConfigBuilder) -> Self {
+        builder.build().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_its_own() {
+        let names = ["manager", "idle-watch", "realtime", "client", "basics", "scripts"];
+        for name in names {
+            let config = Config::preset(name).expect("the preset exists");
+            assert_ne!(config, Config::default(), "{name} was refused");
+        }
+        assert_eq!(Config::preset("nonesuch"), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! What frames mean: which are heartbeats, acknowledgements, messages; and how those are written.
+//!
+//! A dialect knows frames and nothing else: no timers, no queues, no sockets. Implement
+//! [`Dialect`] for a protocol of your own; [`BuiltIn`] covers the ones a config can name.
+
+mod json;
+mod plain;
+mod text;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+pub use json::{Json, JsonConfig};
+pub use plain::Plain;
+pub use text::Text;
+
+use crate::config::Class;
+use crate::error::EncodeError;
+use crate::frame::Payload;
+
+/// The pure codec between frames and messages.
+///
+/// Same calls, same answers: an implementation holds no clock and no randomness.
+pub trait Dialect {
+    /// Says what an inbound data frame is.
+    fn decode(&mut self, payload: Payload) -> Meaning;
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// Gives the payload back with the reason why it cannot be written.
+    fn encode(
+        &mut self,
+        payload: Payload,
+        context: Encoding,
+    ) -> Result<Encoded, (Payload, EncodeError)>;
+
+    /// A ping of the dialect's own, if it has one.
+    fn ping(&mut self, unix_ms: u64) -> Option<Payload> {
+        let _ = unix_ms;
+        None
+    }
+
+    /// The answer to [`Meaning::Ping`], if there is one.
+    fn pong(&mut self, unix_ms: u64) -> Option<Payload> {
+        let _ = unix_ms;
+        None
+    }
+
+    /// The acknowledgement of a received message, if the dialect sends any.
+    fn ack(&mut self, id: u64) -> Option<Payload> {
+        let _ = id;
+        None
+    }
+
+    /// Whether the dialect has pings of its own.
+    fn has_heartbeat(&self) -> bool {
+        false
+    }
+}
+
+/// What a message is written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// The id to give it, unless it carries one of its own; `None` when no ids are left.
+    pub id: Option<u64>,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub unix_ms: u64,
+    /// Its delivery class.
+    pub class: Class,
+}
+
+/// A message as it goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The frame's payload.
+    pub payload: Payload,
+    /// The id it carries, if any.
+    pub id: Option<u64>,
+}
+
+/// What an inbound data frame is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A message for the application.
+    Message {
+        /// What it says.
+        payload: Payload,
+        /// Its id, if it carries one.
+        id: Option<u64>,
+    },
+    /// A message for the application that the dialect could not fully read.
+    Unreadable {
+        /// What it says.
+        payload: Payload,
+        /// What is wrong, and at which byte; never the data itself.
+        detail: Box<str>,
+    },
+    /// The peer's ping: answer with [`Dialect::pong`].
+    Ping,
+    /// The answer to our ping.
+    Pong,
+    /// The peer has the message with this id, and with `cumulative` all with a smaller one.
+    Ack {
+        /// The id.
+        id: u64,
+        /// Whether it covers all ids up to this one.
+        cumulative: bool,
+    },
+    /// An acknowledgement whose id is no usable number.
+    BadAck,
+}
+
+/// Which dialect a config names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DialectConfig {
+    /// Frames are messages, nothing more. See [`Plain`].
+    #[default]
+    Plain,
+    /// Frames are messages, save two texts that are heartbeats. See [`Text`].
+    Text {
+        /// The ping, such as `ping`.
+        ping: String,
+        /// The pong, such as `pong`.
+        pong: String,
+    },
+    /// Frames are JSON. See [`Json`].
+    Json(JsonConfig),
+}
+
+impl DialectConfig {
+    /// The text dialect with `ping` and `pong`.
+    #[must_use]
+    pub fn text() -> Self {
+        DialectConfig::Text { ping: String::from("ping"), pong: String::from("pong") }
+    }
+
+    /// Whether the dialect has pings of its own.
+    #[must_use]
+    pub fn has_heartbeat(&self) -> bool {
+        match self {
+            DialectConfig::Plain => false,
+            DialectConfig::Text { .. } => true,
+            DialectConfig::Json(json) => json.heartbeat != HeartbeatFrames::None,
+        }
+    }
+}
+
+/// What a dialect's own heartbeats look like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HeartbeatFrames {
+    /// There are none.
+    None,
+    /// Two literal texts.
+    Literals {
+        /// The ping.
+        ping: String,
+        /// The pong.
+        pong: String,
+    },
+    /// `{"type":PING}` and `{"type":PONG}`.
+    Json {
+        /// The ping's type.
+        ping: String,
+        /// The pong's type.
+        pong: String,
+        /// Whether a ping carries `"timestamp"`, in milliseconds since 1970.
+        timestamp: bool,
+    },
+}
+
+/// The dialects that a config can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// [`Plain`].
+    Plain(Plain),
+    /// [`Text`].
+    Text(Text),
+    /// [`Json`].
+    Json(Json),
+}
+
+impl BuiltIn {
+    /// The dialect that `config` names.
+    #[must_use]
+    pub fn new(config: &DialectConfig) -> Self {
+        match config {
+            DialectConfig::Plain => BuiltIn::Plain(Plain),
+            DialectConfig::Text { ping, pong } => BuiltIn::Text(Text::new(ping, pong)),
+            DialectConfig::Json(json) => BuiltIn::Json(Json::new(json.clone())),
+        }
+    }
+}
+
+impl Dialect for BuiltIn {
+    fn decode(&mut self, payload: Payload) -> Meaning {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.decode(payload),
+            BuiltIn::Text(dialect) => dialect.decode(payload),
+            BuiltIn::Json(dialect) => dialect.decode(payload),
+        }
+    }
+
+    fn encode(
+        &mut self,
+        payload: Payload,
+        context: Encoding,
+    ) -> Result<Encoded, (Payload, EncodeError)> {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.encode(payload, context),
+            BuiltIn::Text(dialect) => dialect.encode(payload, context),
+            BuiltIn::Json(dialect) => dialect.encode(payload, context),
+        }
+    }
+
+    fn ping(&mut self, unix_ms: u64) -> Option<Payload> {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.ping(unix_ms),
+            BuiltIn::Text(dialect) => dialect.ping(unix_ms),
+            BuiltIn::Json(dialect) => dialect.ping(unix_ms),
+        }
+    }
+
+    fn pong(&mut self, unix_ms: u64) -> Option<Payload> {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.pong(unix_ms),
+            BuiltIn::Text(dialect) => dialect.pong(unix_ms),
+            BuiltIn::Json(dialect) => dialect.pong(unix_ms),
+        }
+    }
+
+    fn ack(&mut self, id: u64) -> Option<Payload> {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.ack(id),
+            BuiltIn::Text(dialect) => dialect.ack(id),
+            BuiltIn::Json(dialect) => dialect.ack(id),
+        }
+    }
+
+    fn has_heartbeat(&self) -> bool {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.has_heartbeat(),
+            BuiltIn::Text(dialect) => dialect.has_heartbeat(),
+            BuiltIn::Json(dialect) => dialect.has_heartbeat(),
+        }
+    }
+}

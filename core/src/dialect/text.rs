@@ -1,0 +1,88 @@
+//! Frames are messages, save two texts that are heartbeats.
+
+use bytestring::ByteString;
+
+use super::{Dialect, Encoded, Encoding, Meaning, Plain};
+use crate::error::EncodeError;
+use crate::frame::Payload;
+
+/// The dialect of a server that answers the text `ping` with the text `pong`, or another such
+/// pair. Both are consumed; every other frame is a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    ping: ByteString,
+    pong: ByteString,
+}
+
+impl Text {
+    /// The dialect with this pair of literals.
+    #[must_use]
+    pub fn new(ping: &str, pong: &str) -> Self {
+        Self { ping: ping.into(), pong: pong.into() }
+    }
+
+    /// What `text` is, if it is one of the pair.
+    pub(super) fn heartbeat(&self, text: &str) -> Option<Meaning> {
+        if text == &*self.pong {
+            Some(Meaning::Pong)
+        } else if text == &*self.ping {
+            Some(Meaning::Ping)
+        } else {
+            None
+        }
+    }
+}
+
+impl Dialect for Text {
+    fn decode(&mut self, payload: Payload) -> Meaning {
+        match payload.as_text().and_then(|text| self.heartbeat(text)) {
+            Some(heartbeat) => heartbeat,
+            None => Meaning::Message { payload, id: None },
+        }
+    }
+
+    fn encode(
+        &mut self,
+        payload: Payload,
+        context: Encoding,
+    ) -> Result<Encoded, (Payload, EncodeError)> {
+        Plain.encode(payload, context)
+    }
+
+    fn ping(&mut self, _unix_ms: u64) -> Option<Payload> {
+        Some(Payload::Text(self.ping.clone()))
+    }
+
+    fn pong(&mut self, _unix_ms: u64) -> Option<Payload> {
+        Some(Payload::Text(self.pong.clone()))
+    }
+
+    fn has_heartbeat(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pair_is_consumed_and_the_rest_is_not() {
+        let mut dialect = Text::new("ping", "pong");
+        assert_eq!(dialect.decode(Payload::from("pong")), Meaning::Pong);
+        assert_eq!(dialect.decode(Payload::from("ping")), Meaning::Ping);
+        for other in [Payload::from("pongo"), Payload::from(&b"pong"[..]), Payload::from("")] {
+            assert_eq!(
+                dialect.decode(other.clone()),
+                Meaning::Message { payload: other, id: None }
+            );
+        }
+    }
+
+    #[test]
+    fn the_pair_is_written() {
+        let mut dialect = Text::new("2", "3");
+        assert_eq!(dialect.ping(0), Some(Payload::from("2")));
+        assert_eq!(dialect.pong(0), Some(Payload::from("3")));
+    }
+}

@@ -1,0 +1,474 @@
+//! What an application is told.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{DialFailure, End, Seq, TransportId, Violation};
+use crate::frame::{CloseFrame, Payload, code};
+use crate::time::Duration;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Never open yet: dialling, or waiting to dial again.
+    Connecting,
+    /// A WebSocket is open.
+    Open,
+    /// Was open, and is dialling or waiting to dial again.
+    Reconnecting,
+    /// Finished; nothing follows.
+    Closed,
+}
+
+impl State {
+    /// The state's name in lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Connecting => "connecting",
+            State::Open => "open",
+            State::Reconnecting => "reconnecting",
+            State::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A browser's `readyState` (WHATWG WebSockets §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum ReadyState {
+    /// 0: not open yet, or not open again yet.
+    Connecting = 0,
+    /// 1: open.
+    Open = 1,
+    /// 2: closing or draining.
+    Closing = 2,
+    /// 3: closed.
+    Closed = 3,
+}
+
+/// A message that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it says, as the dialect hands it on.
+    pub payload: Payload,
+    /// Its id, where the dialect knows one.
+    pub id: Option<u64>,
+    /// The transport it came on.
+    pub transport: TransportId,
+}
+
+/// Something the application is told. See [`Action::Notify`](crate::Action::Notify).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The state changed.
+    StateChanged {
+        /// The state before.
+        from: State,
+        /// The state now.
+        to: State,
+        /// The transport that opened or was lost.
+        transport: Option<TransportId>,
+        /// Why; `None` for the change to [`State::Open`].
+        reason: Option<Reason>,
+    },
+    /// A dial begins.
+    Dialing {
+        /// The transport being dialled.
+        transport: TransportId,
+        /// Which attempt since the counter was last reset, from 1.
+        attempt: u32,
+    },
+    /// A dial will follow after a delay. A retry hook answers with
+    /// [`Event::Retry`](crate::Event::Retry).
+    Retrying {
+        /// The attempt to come.
+        attempt: u32,
+        /// The wait before it.
+        delay: Duration,
+        /// The policy's delay before jitter and advice.
+        nominal: Duration,
+        /// The server's advice that raised the delay, if any did.
+        advice: Option<Advice>,
+        /// How long the connection has been down.
+        outage: Duration,
+        /// What failed.
+        reason: Reason,
+    },
+    /// The outage has lasted for `retry.suspend_after`: nothing is promised any more, though
+    /// retries go on at the cap.
+    Suspended {
+        /// How long the connection has been down.
+        outage: Duration,
+    },
+    /// A message arrived.
+    Message(Message),
+    /// A message arrived whose id was among the last ones; it was dropped.
+    Duplicate {
+        /// The id.
+        id: u64,
+    },
+    /// A message of class volatile or queued was given to the kernel.
+    Flushed {
+        /// Which.
+        seq: Seq,
+        /// Its id on the wire, where the dialect gave one.
+        id: Option<u64>,
+    },
+    /// The peer acknowledged a message of class acknowledged.
+    Acknowledged {
+        /// Which.
+        seq: Seq,
+        /// Its id on the wire.
+        id: Option<u64>,
+    },
+    /// An accepted message ended without a confirmed delivery.
+    Undelivered {
+        /// Which.
+        seq: Seq,
+        /// Its id on the wire, where the dialect gave one.
+        id: Option<u64>,
+        /// What may have become of it.
+        fate: Fate,
+        /// What would have gone out, or may have: the encoded message.
+        payload: Payload,
+    },
+    /// There is room in the outbox again after a message was rejected as
+    /// [`QueueFull`](crate::Rejected::QueueFull).
+    Writable,
+    /// A pong matched a ping.
+    Pong {
+        /// The time between them.
+        rtt: Duration,
+    },
+    /// The transport was found dead.
+    Dead {
+        /// How long nothing was heard.
+        silence: Duration,
+        /// What found it.
+        why: Death,
+    },
+    /// Something was wrong with what the peer sent, though not wrong enough to close.
+    Warning(Warning),
+    /// The end. Exactly one, and nothing after it.
+    Closed(Closed),
+}
+
+/// What became of an accepted message that was neither flushed nor acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Its lifetime passed before it was handed to a transport. The peer does not have it.
+    Expired,
+    /// The application took it back. The peer does not have it.
+    Cancelled,
+    /// It was given up before it was handed to a transport. The peer does not have it.
+    Dropped(DropReason),
+    /// It was handed to a transport that died before delivery was confirmed. The peer may have it.
+    Uncertain(Doubt),
+}
+
+impl Fate {
+    /// Why, in words.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Fate::Expired => "its lifetime passed",
+            Fate::Cancelled => "it was cancelled",
+            Fate::Dropped(DropReason::Oldest) => "the queue was full and it was the oldest",
+            Fate::Dropped(DropReason::Newest) => "the queue was full",
+            Fate::Dropped(DropReason::NotOpen) => "it is volatile and the connection was not open",
+            Fate::Dropped(DropReason::Lost) => "it is volatile and the connection was lost",
+            Fate::Dropped(DropReason::Closed) => "the connection closed before it was sent",
+            Fate::Dropped(DropReason::Suspended) => "the outage lasted too long",
+            Fate::Uncertain(Doubt::Lost) => "the connection was lost before it was flushed",
+            Fate::Uncertain(Doubt::Closed) => "the connection closed before it was acknowledged",
+            Fate::Uncertain(Doubt::Expired) => "its lifetime passed before it was acknowledged",
+            Fate::Uncertain(Doubt::Suspended) => "the outage lasted too long",
+        }
+    }
+}
+
+/// Why a message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// Overflow under `drop_oldest`.
+    Oldest,
+    /// Overflow under `drop_newest`.
+    Newest,
+    /// Volatile, offered while not open.
+    NotOpen,
+    /// Volatile, and its transport was lost.
+    Lost,
+    /// Left over at the close.
+    Closed,
+    /// The outage was suspended and the config fails the outbox then.
+    Suspended,
+}
+
+/// Why the fate of a message is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The transport was lost before the flush was reported.
+    Lost,
+    /// The connection closed before the flush or the acknowledgement.
+    Closed,
+    /// Its lifetime passed after it was handed to a transport.
+    Expired,
+    /// The outage was suspended and the config fails the outbox then.
+    Suspended,
+}
+
+/// What found a transport dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Death {
+    /// A ping, or the server's own rhythm, went unanswered.
+    Pong,
+    /// No data came for `heartbeat.stale_after`.
+    Stale,
+    /// The probe after a clock jump went unanswered.
+    Probe,
+}
+
+impl Death {
+    /// The name in lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Death::Pong => "pong",
+            Death::Stale => "stale",
+            Death::Probe => "probe",
+        }
+    }
+}
+
+/// A server's advice that raised a delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Advice {
+    /// `Retry-After` with a 429 or 503 (RFC 9110 §10.2.3).
+    RetryAfter,
+    /// Close code 1012 or 1013.
+    CloseCode,
+}
+
+impl Advice {
+    /// The name in kebab case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Advice::RetryAfter => "retry-after",
+            Advice::CloseCode => "close-code",
+        }
+    }
+}
+
+/// Something amiss that did not end the connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// An acknowledgement for an id that is not awaiting one, or that is no usable id.
+    IgnoredAck {
+        /// The id, where it is one.
+        id: Option<u64>,
+    },
+    /// A message that the dialect could not read; it was passed on as it came.
+    Unreadable {
+        /// What is wrong, and at which byte.
+        detail: Box<str>,
+    },
+    /// Time went backwards; it was held.
+    ClockBackwards {
+        /// By how much.
+        by: Duration,
+    },
+    /// Time jumped forwards while open; a probe was sent.
+    ClockJump {
+        /// How late the connection was woken.
+        late: Duration,
+    },
+}
+
+/// Why a connection was lost, could not be made, or ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The application asked for it.
+    Application,
+    /// The dial failed.
+    DialFailed(DialFailure),
+    /// The dial took longer than `connect.dial_timeout`.
+    DialTimeout,
+    /// The transport ended without a close frame.
+    Ended(End),
+    /// The peer sent a close frame.
+    PeerClosed(Option<CloseFrame>),
+    /// The transport was found dead.
+    Dead(Death),
+    /// The peer broke the protocol.
+    Violated(Violation),
+    /// The transport lacks something the config needs.
+    Incapable(Capability),
+    /// `retry.max_attempts` dials were made.
+    MaxAttempts(Box<Reason>),
+    /// The outage lasted `retry.max_outage`.
+    MaxOutage,
+    /// The retry hook said stop.
+    Stopped(Box<Reason>),
+    /// The first dial failed and the config says `fail_fast`.
+    FirstFailed(Box<Reason>),
+    /// The close handshake took longer than `close.timeout`.
+    CloseTimeout,
+}
+
+impl Reason {
+    /// The close code as a browser would report it: the peer's, 1005 for a close frame without
+    /// one, our own for a violation, and 1006 where there was no close frame (RFC 6455 §7.1.5).
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Reason::Application => code::NORMAL,
+            Reason::PeerClosed(Some(close)) => close.code,
+            Reason::PeerClosed(None) => code::NO_STATUS,
+            Reason::Violated(violation) => violation.code,
+            Reason::DialFailed(_)
+            | Reason::DialTimeout
+            | Reason::Ended(_)
+            | Reason::Dead(_)
+            | Reason::Incapable(_)
+            | Reason::MaxOutage
+            | Reason::CloseTimeout => code::ABNORMAL,
+            Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
+                last.code()
+            }
+        }
+    }
+
+    /// The HTTP status of the refusal behind it, if there is one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Reason::DialFailed(failure) => failure.status,
+            Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
+                last.status()
+            }
+            Reason::Application
+            | Reason::DialTimeout
+            | Reason::Ended(_)
+            | Reason::PeerClosed(_)
+            | Reason::Dead(_)
+            | Reason::Violated(_)
+            | Reason::Incapable(_)
+            | Reason::MaxOutage
+            | Reason::CloseTimeout => None,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Application => f.write_str("closed by the application"),
+            Reason::DialFailed(failure) => write!(f, "{failure}"),
+            Reason::DialTimeout => f.write_str("the dial timed out"),
+            Reason::Ended(end) => write!(f, "{end}"),
+            Reason::PeerClosed(Some(close)) if close.reason.is_empty() => {
+                write!(f, "the server closed with code {}", close.code)
+            }
+            Reason::PeerClosed(Some(close)) => {
+                write!(f, "the server closed with code {}: {}", close.code, close.reason)
+            }
+            Reason::PeerClosed(None) => f.write_str("the server closed without a code"),
+            Reason::Dead(Death::Pong) => f.write_str("the server fell silent"),
+            Reason::Dead(Death::Stale) => f.write_str("no data came for too long"),
+            Reason::Dead(Death::Probe) => {
+                f.write_str("the server did not answer after the clock jumped")
+            }
+            Reason::Violated(violation) => {
+                write!(
+                    f,
+                    "the server broke the protocol ({}): {}",
+                    violation.code, violation.detail
+                )
+            }
+            Reason::Incapable(capability) => {
+                write!(f, "the transport lacks {}", capability.as_str())
+            }
+            Reason::MaxAttempts(last) => write!(f, "no attempts left; the last one: {last}"),
+            Reason::MaxOutage => f.write_str("the outage lasted too long"),
+            Reason::Stopped(last) => write!(f, "stopped by the retry hook after: {last}"),
+            Reason::FirstFailed(last) => write!(f, "the first attempt failed: {last}"),
+            Reason::CloseTimeout => f.write_str("the close handshake timed out"),
+        }
+    }
+}
+
+/// Something a transport may lack. See [`Capabilities`](crate::Capabilities).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// Protocol pings, while the dialect has no heartbeat of its own to use instead.
+    ProtocolPing,
+}
+
+impl Capability {
+    /// The capability, in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Capability::ProtocolPing => {
+                "protocol pings, and the dialect has no heartbeat of its own"
+            }
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Who ended it.
+    pub by: ClosedBy,
+    /// The close code as a browser would report it; see [`Reason::code`].
+    pub code: u16,
+    /// Whether a close frame was both sent and received (RFC 6455 §7.1.4).
+    pub clean: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedBy {
+    /// The application, with `close` or `drain`.
+    Application,
+    /// The server, with a status or a close code that forbids another try.
+    Server,
+    /// Our own rules: a limit reached, or a violation by the peer.
+    Policy,
+}
+
+impl ClosedBy {
+    /// The name in lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ClosedBy::Application => "application",
+            ClosedBy::Server => "server",
+            ClosedBy::Policy => "policy",
+        }
+    }
+}
