@@ -9,6 +9,9 @@ extern crate std;
 mod action;
 mod config;
 mod connection;
+// Nothing receives through it yet.
+#[cfg_attr(not(test), expect(dead_code))]
+mod dedupe;
 mod dialect;
 mod error;
 mod event;
