@@ -7,20 +7,29 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod backoff;
+mod closing;
 mod config;
 mod connection;
-// Nothing receives through it yet.
-#[cfg_attr(not(test), expect(dead_code))]
 mod dedupe;
 mod dialect;
 mod error;
 mod event;
 mod frame;
+mod heartbeat;
+mod lifecycle;
+mod liveness;
 mod notice;
+mod outbox;
+mod output;
+mod phase;
+mod retry;
 mod rng;
 mod status;
 mod time;
 mod timers;
+mod traffic;
+mod transport;
 
 pub use action::Action;
 pub use bytes::Bytes;
