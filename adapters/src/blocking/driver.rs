@@ -155,6 +155,7 @@ impl<S: Sink> Driver<S> {
         } else if link.wants_read() {
             self.has_read = true;
             if link.read(&mut self.events) == Reading::Ended {
+                link.say_goodbye();
                 self.link = None;
             }
         }
@@ -273,9 +274,10 @@ impl<S: Sink> Driver<S> {
             self.events.extend(link.flush());
         }
         self.deliver(now);
-        if closed.is_some() {
-            self.link = None;
-            self.dial = None;
+        if closed.is_some()
+            && let Some(link) = &mut self.link
+        {
+            link.say_goodbye();
         }
         closed
     }

@@ -264,6 +264,9 @@ impl Link {
 
     /// Ends the stream in an orderly way, where the protocol below has one.
     pub(super) fn say_goodbye(&mut self) {
+        if self.broken().is_some() {
+            return;
+        }
         self.socket.get_mut().stream().say_goodbye();
     }
 }
