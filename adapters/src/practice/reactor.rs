@@ -36,7 +36,8 @@ pub(super) type Command = Box<dyn FnOnce(&mut Reactor) + Send>;
 pub(super) struct Shared {
     pub(super) poller: Poller,
     pub(super) records: Records,
-    pub(super) commands: Mutex<VecDeque<Command>>,
+    /// Orders not yet carried out; `None` once nobody will carry them out any more.
+    commands: Mutex<Option<VecDeque<Command>>>,
     pub(super) stop: AtomicBool,
 }
 
@@ -45,13 +46,35 @@ impl Shared {
         Ok(Self {
             poller: Poller::new()?,
             records: Records::default(),
-            commands: Mutex::new(VecDeque::new()),
+            commands: Mutex::new(Some(VecDeque::new())),
             stop: AtomicBool::new(false),
         })
     }
 
+    /// Hands an order to the server's thread; false when that is gone.
+    pub(super) fn order(&self, command: Command) -> bool {
+        match &mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(commands) => commands.push_back(command),
+            None => return false,
+        }
+        self.poller.notify().is_ok()
+    }
+
     fn commands(&self) -> VecDeque<Command> {
-        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        commands.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// Ends the taking of orders when the thread ends, by a panic too: dropping them tells whoever waits
+/// for one that it will not be carried out.
+struct Orders(Arc<Shared>);
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        let commands = self.0.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(commands);
+        self.0.records.changed();
     }
 }
 
@@ -104,6 +127,7 @@ impl Reactor {
     /// Runs until told to stop; then every socket is closed.
     pub(super) fn run(mut self) {
         let shared = self.shared.clone();
+        let _orders = Orders(shared.clone());
         let mut events = Events::new();
         while !shared.stop.load(Ordering::Acquire) {
             events.clear();
@@ -112,6 +136,7 @@ impl Reactor {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
+            self.note(|n| n.stats.turns += 1);
             for event in events.iter() {
                 if event.key == LISTENER {
                     self.accept();
@@ -133,9 +158,6 @@ impl Reactor {
         for number in self.numbers() {
             self.remove(number);
         }
-        shared.records.changed();
-        // Whoever waits for an answer to one of these learns that none will come.
-        drop(shared.commands());
     }
 
     pub(super) fn note(&self, write: impl FnOnce(&mut Notes)) {
@@ -153,7 +175,7 @@ impl Reactor {
         self.listen.open()?;
         let Some(listener) = self.listen.socket() else { return Ok(()) };
         // SAFETY: the listener is closed in `unwatch_listener` alone, which takes it out of the
-        // poller first.
+        // poller first; or by a panic of the one thread that waits on the poller.
         unsafe { self.shared.poller.add(listener, Event::readable(LISTENER)) }
     }
 
@@ -217,7 +239,8 @@ impl Reactor {
         }
         let Ok(key) = usize::try_from(number) else { return Ok(()) };
         let mut conn = Conn::new(stream, Rng::stream(self.options.seed, number));
-        // SAFETY: the socket is closed in `remove` alone, which takes it out of the poller first.
+        // SAFETY: the socket is closed in `remove` alone, which takes it out of the poller first; or
+        // by a panic of the one thread that waits on the poller.
         unsafe { self.shared.poller.add(conn.stream.tcp(), Event::readable(key)) }?;
         conn.armed = Some((true, false));
         if self.frozen {

@@ -65,6 +65,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes written to sockets.
     pub bytes_out: u64,
+    /// Turns of the server's thread; it makes none while nothing happens.
+    pub turns: u64,
 }
 
 /// A handshake request and its answer. `Debug` shows the names of the header fields and of the

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tungstenite::{Bytes, Message};
@@ -109,11 +109,9 @@ impl Server {
             // The owner waits; it cannot have gone.
             let _ = answer.send(result);
         });
-        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+        if !self.shared.order(command) {
             return None;
         }
-        self.shared.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
-        self.shared.poller.notify().ok()?;
         answered.recv().ok()
     }
 
