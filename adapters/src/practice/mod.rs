@@ -45,6 +45,8 @@
 //!   `{"type":"gameStart","players":[…]}` goes to all; `playerMove` and `playerAction` are passed to
 //!   the others with `player` filled in; `{"type":"playerLeave","player":…}` ends it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod app;
 mod conn;
 mod faults;

@@ -474,6 +474,8 @@ impl Reactor {
         self.leave(number);
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.phase = Phase::Draining(drain);
+        // The end is under way: a fault still armed must not turn it into another one.
+        conn.generation = conn.generation.wrapping_add(1);
         self.timers.set(self.options.patience, number, Timer::Patience);
         self.touched.insert(number);
     }

@@ -211,7 +211,7 @@ fn new_faults_replace_the_old_on_live_connections() {
 #[test]
 fn a_server_with_nothing_to_do_sleeps() {
     let hour = Duration::from_secs(3_600);
-    let pause = Some(Trickle { bytes: 1, pause: hour });
+    let pause = Some(Trickle { bytes: 1, pause: hour, handshake: false });
     let server = server(Faults { drop_every: Some(hour.into()), ..Faults::default() });
     // A connection at rest, one whose peer is gone while it is frozen, one that is stuck in a
     // trickle, one that is not read though there is something to read, half a handshake.
