@@ -49,6 +49,7 @@
 
 mod app;
 mod conn;
+mod ends;
 mod faults;
 mod feed;
 mod handshake;
