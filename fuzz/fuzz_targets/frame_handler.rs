@@ -55,13 +55,85 @@ enum Heartbeat<'a> {
 enum Frame<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
+    /// A JSON object, so that the fuzzer need not find the grammar.
+    Object(Vec<(Name<'a>, Content<'a>)>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Name<'a> {
+    Id,
+    EscapedId,
+    ConfiguredId,
+    Type,
+    Ack,
+    Cumulative,
+    Other(&'a str),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Content<'a> {
+    Integer(u64),
+    Negative(i64),
+    Fraction(u8),
+    Exponent(i16),
+    TooLarge,
+    Bool(bool),
+    Null,
+    Ping,
+    Pong,
+    Ack,
+    String(&'a str),
+    Nest(u8),
 }
 
 impl Frame<'_> {
-    fn payload(&self) -> Payload {
+    fn payload(&self, id_field: &str) -> Payload {
         match self {
             Frame::Text(text) => Payload::Text((*text).into()),
             Frame::Binary(bytes) => Payload::Binary(Bytes::copy_from_slice(bytes)),
+            Frame::Object(fields) => {
+                let fields: Vec<_> = fields
+                    .iter()
+                    .map(|(name, content)| format!("{}:{}", name.json(id_field), content.json()))
+                    .collect();
+                Payload::Text(format!("{{{}}}", fields.join(",")).into())
+            }
+        }
+    }
+}
+
+impl Name<'_> {
+    fn json(&self, id_field: &str) -> String {
+        match self {
+            Name::Id => String::from(r#""id""#),
+            Name::EscapedId => String::from(r#""\u0069d""#),
+            Name::ConfiguredId => Value::from(id_field).to_string(),
+            Name::Type => String::from(r#""type""#),
+            Name::Ack => String::from(r#""ack""#),
+            Name::Cumulative => String::from(r#""cumulative""#),
+            Name::Other(name) => Value::from(*name).to_string(),
+        }
+    }
+}
+
+impl Content<'_> {
+    fn json(&self) -> String {
+        match self {
+            Content::Integer(number) => number.to_string(),
+            Content::Negative(number) => number.to_string(),
+            Content::Fraction(number) => format!("{number}.0"),
+            Content::Exponent(number) => format!("1e{number}"),
+            Content::TooLarge => String::from("18446744073709551616"),
+            Content::Bool(value) => value.to_string(),
+            Content::Null => String::from("null"),
+            Content::Ping => String::from(r#""ping""#),
+            Content::Pong => String::from(r#""pong""#),
+            Content::Ack => String::from(r#""ack""#),
+            Content::String(text) => Value::from(*text).to_string(),
+            Content::Nest(depth) => {
+                let depth = usize::from(*depth);
+                "[".repeat(depth) + "0" + &"]".repeat(depth)
+            }
         }
     }
 }
@@ -111,8 +183,12 @@ fuzz_target!(|input: Input<'_>| {
     };
     let context = Encoding { id: input.id, unix_ms: input.unix_ms, class };
 
+    let id_field = match &config {
+        DialectConfig::Plain | DialectConfig::Text { .. } => "id",
+        DialectConfig::Json(json) => &json.id_field,
+    };
     for frame in &input.frames {
-        let payload = frame.payload();
+        let payload = frame.payload(id_field);
         let meaning = dialect.decode(payload.clone());
         match &meaning {
             Meaning::Message { payload: passed, .. }
