@@ -175,6 +175,7 @@ fn many_threads_send_at_once() {
     let closed = client.join();
     assert_eq!(closed.by, ClosedBy::Application);
     assert_eq!(counters_handle.counters().flushed, 8_000);
+    assert_eq!(counters_handle.counters().clock_backwards, 0);
 }
 
 fn echo_count_text(socket: &mut tungstenite::WebSocket<TcpStream>) {
