@@ -1,0 +1,3 @@
+//! The rules of behaviour, each in virtual time, from outside.
+
+mod reconnect;
