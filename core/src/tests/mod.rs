@@ -1,3 +1,5 @@
 //! The rules of behaviour, each in virtual time, from outside.
 
+mod clock;
+mod heartbeat;
 mod reconnect;
