@@ -2,6 +2,9 @@
 
 mod clock;
 mod close;
+mod credit;
 mod heartbeat;
+mod order;
+mod outbox;
 mod reconnect;
 mod stale_events;
