@@ -1,10 +1,15 @@
 //! The rules of behaviour, each in virtual time, from outside.
 
+mod acks;
+mod capabilities;
 mod clock;
 mod close;
 mod credit;
+mod dedupe;
 mod heartbeat;
 mod order;
 mod outbox;
+mod read_pause;
 mod reconnect;
 mod stale_events;
+mod suspend;
