@@ -142,21 +142,23 @@ impl<D: Dialect> Harness<D> {
 
     /// Feeds one event at the present and does what follows.
     pub(crate) fn handle(&mut self, event: Event) -> Result<Accepted, Rejected> {
-        let ends = match &event {
+        let (opens, ends) = match &event {
+            Event::Opened { transport, .. } => (Some(transport.get()), None),
             Event::DialFailed { transport, .. } | Event::Ended { transport, .. } => {
-                Some(transport.get())
+                (None, Some(transport.get()))
             }
-            _ => None,
+            _ => (None, None),
         };
-        if let Event::Opened { transport, .. } = &event
-            && self.live == Some(transport.get())
-        {
-            self.opened = true;
-        }
-        if ends.is_some() && ends == self.live {
-            self.live = None;
-        }
         let result = self.connection.handle(self.now, event);
+        // A driver that reports nonsense, such as the failed dial of an open transport, is wrong.
+        if result == Ok(Accepted::Done) {
+            if opens.is_some() && opens == self.live {
+                self.opened = true;
+            }
+            if ends.is_some() && ends == self.live {
+                self.live = None;
+            }
+        }
         self.drain_actions();
         self.check_balance();
         result

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem::take;
 
 use super::{Harness, millis};
-use crate::{Bytes, Closed, Counters, Dialect, Fate, Frame, Message, Notice, Reason, State};
+use crate::{Bytes, Closed, Counters, Dialect, Fate, Frame, Message, Notice, State};
 
 impl<D: Dialect> Harness<D> {
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
@@ -109,14 +109,6 @@ impl<D: Dialect> Harness<D> {
     pub(crate) fn dead(&self) -> Option<(&'static str, u64)> {
         self.notices.iter().find_map(|notice| match notice {
             Notice::Dead { silence, why } => Some((why.as_str(), millis(*silence))),
-            _ => None,
-        })
-    }
-
-    /// The reason of the last change of state.
-    pub(crate) fn last_reason(&self) -> Option<Reason> {
-        self.notices.iter().rev().find_map(|notice| match notice {
-            Notice::StateChanged { reason, .. } => reason.clone(),
             _ => None,
         })
     }

@@ -116,8 +116,6 @@ fn a_failed_dial_of_an_open_transport_is_stale() {
     let mut harness = Harness::open_with(|_| {});
     let failure = DialFailure::new(DialError::Connect, "");
     let transport = harness.transport();
-    // Not through the harness, which would believe it.
-    let result = harness.connection.handle(harness.now, Event::DialFailed { transport, failure });
-    assert_eq!(result, Ok(Accepted::Stale));
+    harness.stale(Event::DialFailed { transport, failure });
     assert_eq!(harness.phase(), "open");
 }
