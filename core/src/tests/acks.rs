@@ -311,3 +311,15 @@ fn another_id_field_is_acknowledged_by_its_values() {
     harness.receive_text(r#"{"type":"ack","seq":9}"#);
     assert_eq!(harness.fates(), ["1 acknowledged"]);
 }
+
+#[test]
+fn the_timer_rests_when_the_last_message_expires() {
+    let mut harness = Harness::open_acks(|config| {
+        config.outbox.ttl = Some(secs(1));
+        config.outbox.ack_timeout = secs(3);
+    });
+    harness.send("x");
+    harness.advance(secs(1));
+    assert_eq!(harness.fates(), ["1 uncertain Expired"]);
+    assert_eq!(harness.wait.expect("armed").1, Timer::Stable);
+}

@@ -290,7 +290,7 @@ fn drain(connection: &mut Connection<BuiltIn>) -> Vec<Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// The harness checks after each event: one live transport, ids that increase, no write to a
     /// dead or unopened one, nothing after the closed notice, the books, both limits.
@@ -312,10 +312,10 @@ proptest! {
             }
             let event = aimed(event, harness.transport());
             let status = harness.connection.status();
-            if let Err(rejected) = harness.handle(event.clone()) {
-                if let Event::Send(message) = event {
-                    prop_assert_eq!(rejected.into_message(), Some(message));
-                }
+            if let Err(rejected) = harness.handle(event.clone())
+                && let Event::Send(message) = event
+            {
+                prop_assert_eq!(rejected.into_message(), Some(message));
             }
             let after = harness.connection.status();
             prop_assert!(after.transport >= status.transport || after.transport.is_none());

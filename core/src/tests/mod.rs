@@ -6,6 +6,7 @@ mod clock;
 mod close;
 mod credit;
 mod dedupe;
+mod dialects;
 mod heartbeat;
 mod hostile;
 mod order;

@@ -140,3 +140,14 @@ fn a_pause_outlives_its_transport_and_resuming_twice_changes_nothing() {
     harness.done(Event::ResumeReads);
     assert_eq!(harness.wait, wait, "the deadline is not put off");
 }
+
+#[test]
+fn after_a_pause_nothing_is_expected_of_a_peer_that_was_asked_nothing() {
+    let mut harness = Harness::open_with(beating);
+    harness.advance(secs(11));
+    harness.done(Event::PauseReads);
+    harness.advance(secs(1));
+    harness.done(Event::ResumeReads);
+    harness.advance(secs(7));
+    assert_eq!(harness.dead(), None, "its last ping was answered before the pause");
+}
