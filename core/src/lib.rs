@@ -162,6 +162,10 @@ mod phase;
 mod retry;
 mod rng;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timers;
 mod traffic;
