@@ -25,6 +25,8 @@ mod output;
 mod phase;
 mod retry;
 mod rng;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod status;
 mod time;
 mod timers;
