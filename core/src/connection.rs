@@ -260,8 +260,11 @@ impl<D: Dialect> Connection<D> {
     fn advance(&mut self, now: Instant) -> Instant {
         if now < self.now {
             self.output.counters.clock_backwards += 1;
-            let by = self.now - now;
-            self.output.notify(Notice::Warning(Warning::ClockBackwards { by }));
+            // Nothing is told after the end.
+            if self.phase != Phase::Closed {
+                let by = self.now - now;
+                self.output.notify(Notice::Warning(Warning::ClockBackwards { by }));
+            }
         } else {
             self.now = now;
         }

@@ -23,6 +23,8 @@ mod notice;
 mod outbox;
 mod output;
 mod phase;
+#[cfg(test)]
+mod regressions;
 mod retry;
 mod rng;
 #[cfg(feature = "sim")]

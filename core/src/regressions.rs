@@ -1,0 +1,46 @@
+//! Faults that the invariant checker found, each in the few events that showed it.
+
+use alloc::vec::Vec;
+
+use crate::*;
+
+/// A connection whose first transport is open, and that transport.
+fn open(config: ConfigBuilder) -> (Connection<BuiltIn>, TransportId) {
+    let config = config.build().expect("the config is valid");
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut connection = Connection::new(config, dialect, 7, Instant::ZERO);
+    let transport = TransportId(1);
+    let opened = Event::Opened { transport, capabilities: Capabilities::SOCKET };
+    connection.handle(Instant::ZERO, opened).expect("it is taken");
+    drain(&mut connection);
+    (connection, transport)
+}
+
+fn drain(connection: &mut Connection<BuiltIn>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    loop {
+        match connection.poll() {
+            Action::Wait { .. } => return actions,
+            action => actions.push(action),
+        }
+    }
+}
+
+fn tick(connection: &mut Connection<BuiltIn>, millis: u64) -> Vec<Action> {
+    connection.handle(Instant::from_millis(millis), Event::Tick).expect("a tick is taken");
+    drain(connection)
+}
+
+#[test]
+fn a_clock_that_goes_backwards_is_no_news_after_the_end() {
+    let mut config = Config::builder();
+    config.connect.auto = false;
+    let config = config.build().expect("the config is valid");
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut connection = Connection::new(config, dialect, 7, Instant::from_millis(10));
+    let close = Event::Close(CloseFrame::new(code::NORMAL, ""));
+    connection.handle(Instant::from_millis(10), close).expect("it closes");
+    drain(&mut connection);
+    assert_eq!(tick(&mut connection, 5), []);
+    assert_eq!(connection.counters().clock_backwards, 1);
+}
