@@ -151,6 +151,8 @@ impl<D: Dialect> Connection<D> {
                     self.ping(now);
                 }
             }
+            // The server's own ping is the proof, and cannot be asked for.
+            Pings::Server if !self.heartbeat.proved_alive => {}
             Pings::Protocol | Pings::Application | Pings::Server | Pings::Off => self.stable(),
         }
     }

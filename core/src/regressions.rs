@@ -44,3 +44,16 @@ fn a_clock_that_goes_backwards_is_no_news_after_the_end() {
     assert_eq!(tick(&mut connection, 5), []);
     assert_eq!(connection.counters().clock_backwards, 1);
 }
+
+#[test]
+fn a_silent_server_that_should_ping_is_not_stable() {
+    let mut config = Config::builder();
+    config.heartbeat.style = HeartbeatStyle::Server;
+    config.retry.stable_after = Duration::from_millis(100);
+    let (mut connection, transport) = open(config);
+    tick(&mut connection, 100);
+    assert_eq!(connection.status().attempt, 1, "nothing proves that the server lives");
+    let heard = Event::Heard { transport };
+    connection.handle(Instant::from_millis(150), heard).expect("it is taken");
+    assert_eq!(connection.status().attempt, 0);
+}
