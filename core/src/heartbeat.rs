@@ -141,7 +141,8 @@ impl Heartbeat {
     /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
     /// pong answers the n-th ping.
     pub(crate) fn application_pong(&mut self, now: Instant) -> Option<Answer> {
-        if self.answered == self.sent {
+        // What was sent as protocol pings no words of the dialect's can answer.
+        if self.pings != Pings::Application || self.answered == self.sent {
             return None;
         }
         self.answered += 1;
