@@ -125,7 +125,7 @@ fn plausible() -> impl Strategy<Value = Step> {
     prop_oneof![
         30 => clock().prop_map(Step::Tick),
         3 => clock().prop_map(Step::Pass),
-        18 => (Just(Whom::Current), lacks).prop_map(|(whom, lacks)| Step::Opened(whom, lacks)),
+        24 => (Just(Whom::Current), lacks).prop_map(|(whom, lacks)| Step::Opened(whom, lacks)),
         4 => (Just(Whom::Current), 0..8_u8, any::<u16>())
             .prop_map(|(whom, kind, asked)| Step::DialFailed(whom, kind, asked)),
         24 => inbound().prop_map(|inbound| Step::Receive(Whom::Current, inbound)),
@@ -174,12 +174,36 @@ fn nonsense() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What often follows each other: an open transport, an answered ping, a delivered message.
+fn exchange() -> impl Strategy<Value = Vec<Step>> {
+    const WE: Whom = Whom::Current;
+    let deadline = Step::Tick(Clock::Deadline);
+    let receive = |inbound| Step::Receive(WE, inbound);
+    prop_oneof![
+        3 => Just(vec![deadline, Step::Opened(WE, 0)]),
+        2 => Just(vec![deadline, receive(Inbound::Pong(0)), receive(Inbound::DialectPong)]),
+        1 => (1..=80_u8).prop_map(move |late| {
+            vec![Step::Tick(Clock::Late(late)), receive(Inbound::Pong(0)), Step::Heard(WE)]
+        }),
+        3 => (0..40_u8, 0..4_u8).prop_map(move |(size, class)| {
+            vec![Step::Send(size, class, None), Step::Flushed(WE, 0), receive(Inbound::Ack(0, false))]
+        }),
+        1 => (0..4_u8).prop_map(move |id| {
+            vec![receive(Inbound::Message(Some(id))), receive(Inbound::Message(Some(id)))]
+        }),
+    ]
+}
+
 /// One step.
 pub fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![14 => plausible(), 1 => nonsense()]
+    prop_oneof![25 => plausible(), 1 => nonsense()]
 }
 
 /// A hundred steps and more. Shrinks to as few as show the same.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop_oneof![4 => vec(step(), 1..300), 1 => vec(nonsense(), 1..150)]
+    let some = prop_oneof![2 => step().prop_map(|step| vec![step]), 1 => exchange()];
+    prop_oneof![
+        6 => vec(some, 1..200).prop_map(|some| some.concat()),
+        1 => vec(nonsense(), 1..150),
+    ]
 }

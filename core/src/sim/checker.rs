@@ -213,13 +213,13 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         match result {
             Ok(Accepted::Stale) => {
                 ticked.output.counters.stale_events += 1;
-                let dead = id.filter(|id| self.wire.id() != Some(*id));
-                if let (Event::Opened { .. }, Some(id)) = (event, dead) {
-                    let mut late = self.fresh();
-                    late.retain(|action| *action != Action::Abort { transport: id });
+                let opened = id.filter(|_| matches!(event, Event::Opened { .. }));
+                let late =
+                    opened.filter(|id| self.wire.knows(*id) && moment.due.transport != Some(*id));
+                if late.is_some() {
                     // The `Abort` is all that is added; where it stands depends on what is due.
-                    let other = ticked.undrained() - self.seen.len();
-                    demand!(6, late.len() == other, "a late {event:?} led to {late:?}");
+                    let (with, without) = (self.inner.undrained(), ticked.undrained());
+                    demand!(6, with == without + 1, "a late {event:?} led to {:?}", self.fresh());
                     let status = ticked.status();
                     demand!(6, status == *moment.after, "a late {event:?} changed {status:?}");
                 } else if id.is_none_or(|id| !self.wire.hears(id)) {

@@ -218,7 +218,7 @@ impl Ledger {
                     Fate::Uncertain(_) => self.uncertain += 1,
                 }
             }
-            Notice::StateChanged { to: State::Reconnecting, .. } => return self.lost(),
+            Notice::StateChanged { to: State::Reconnecting, .. } => return self.lost(moment),
             Notice::StateChanged { to: State::Closed, .. } => {
                 let left = self.entries.front();
                 demand!(25, left.is_none(), "closed, and nothing was told of {left:?}");
@@ -285,8 +285,10 @@ impl Ledger {
     }
 
     /// The transport is lost: what was with it is told already, or goes out again.
-    fn lost(&mut self) -> Verdict {
-        for entry in &mut self.entries {
+    fn lost(&mut self, moment: &Moment<'_>) -> Verdict {
+        // A message that is sent in the same event comes after what is due.
+        let sent = matches!(moment.event, Event::Send(_)).then_some(self.last_seq);
+        for entry in self.entries.iter_mut().filter(|entry| sent != Some(entry.seq)) {
             match entry.class {
                 Class::Volatile => {
                     demand!(27, false, "{entry:?} outlives its transport");

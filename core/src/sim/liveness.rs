@@ -173,11 +173,15 @@ impl Liveness {
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
         let Moment { now, config, .. } = *moment;
         let Action::Notify(notice) = action else { return Ok(()) };
+        // What is due comes before a pause or its end.
+        let paused = moment.before.reads_paused;
         match notice {
-            Notice::Dead { silence, why } => self.dead(now, *silence, *why, config)?,
+            Notice::Dead { silence, why } => {
+                demand!(20, !paused, "dead ({}) while reads are paused", why.as_str());
+                self.dead(now, *silence, *why, config)?;
+            }
             Notice::Warning(Warning::ClockJump { .. }) => {
                 self.jumped = true;
-                let paused = self.paused;
                 if let Some(open) = &mut self.open {
                     open.silent = now;
                     open.late = Duration::ZERO;
@@ -198,7 +202,6 @@ impl Liveness {
 
     fn dead(&self, now: Instant, silence: Duration, why: Death, config: &Config) -> Verdict {
         let Some(open) = &self.open else { return Ok(()) };
-        demand!(20, !self.paused, "dead ({}) while reads are paused", why.as_str());
         let silent = now - open.heard;
         demand!(20, silence == silent, "dead after {silence:?}, silent for {silent:?}");
         let heartbeat = &config.heartbeat;
@@ -298,7 +301,8 @@ impl Liveness {
         if over {
             self.drain_until = None;
         }
-        if let Some(until) = self.drain_until {
+        // A drain that may take no time ends at the next event.
+        if let (Some(until), false) = (self.drain_until, matches!(event, Event::Drain { .. })) {
             demand!(9, now < until, "drains at {now}, past {until}");
         }
         if after.phase == "closing" {

@@ -68,13 +68,17 @@ impl Wire {
         self.live.as_ref().is_some_and(heard)
     }
 
+    /// Whether `id` was ever dialled.
+    pub(super) fn knows(&self, id: TransportId) -> bool {
+        id.get() <= self.last
+    }
+
     /// Takes what an event says of a transport; returns the indices of data now flushed.
     pub(super) fn event(&mut self, moment: &Moment<'_>) -> Result<Vec<u64>, super::Violation> {
         let Some(id) = super::checker::event_transport(moment.event) else { return Ok(Vec::new()) };
         if *moment.result != Ok(Accepted::Done) {
             if let Event::Opened { .. } = moment.event
-                && id.get() <= self.last
-                && self.id() != Some(id)
+                && self.knows(id)
             {
                 self.owed = Some(id);
             }
@@ -209,6 +213,8 @@ impl Wire {
 
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, after, .. } = moment;
+        // One that is open already is not late.
+        self.owed = self.owed.filter(|owed| self.id() != Some(*owed));
         demand!(4, self.owed.is_none(), "the late {:?} was not aborted", self.owed);
         // An `Opened` that the config cannot use ends in the close.
         self.opening = None;
