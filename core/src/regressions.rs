@@ -65,17 +65,16 @@ fn the_dialects_pong_does_not_answer_a_protocol_probe() {
     let (mut connection, transport) = open(config);
     // The clock jumps, and a protocol ping is the probe.
     let probe = tick(&mut connection, 60_000);
-    assert!(probe.iter().any(|action| matches!(
-        action,
-        Action::Write { frame: Frame::Ping(_), .. }
-    )));
+    assert!(
+        probe.iter().any(|action| matches!(action, Action::Write { frame: Frame::Ping(_), .. }))
+    );
     let frame = Frame::Text("pong".into());
     let pong = Event::Received { transport, frame };
     connection.handle(Instant::from_millis(60_001), pong).expect("it is taken");
     assert!(drain(&mut connection).is_empty(), "no round trip is measured");
     let dead = tick(&mut connection, 63_000);
-    assert!(dead.iter().any(|action| matches!(
-        action,
-        Action::Notify(Notice::Dead { why: Death::Probe, .. })
-    )));
+    assert!(
+        dead.iter()
+            .any(|action| matches!(action, Action::Notify(Notice::Dead { why: Death::Probe, .. })))
+    );
 }

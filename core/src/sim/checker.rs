@@ -307,8 +307,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             (self.inner.undrained(), UNDRAINED + moment.config.outbox.max_messages);
         demand!(24, undrained <= most, "{undrained} actions undrained, at most {most}");
         if self.liveness.wants_pings() {
-            let (waiting, last) = self.waiting_pings();
-            self.liveness.pings(waiting, last);
+            let (waiting, last, all) = self.waiting_pings();
+            self.liveness.pings(waiting, last, all);
         }
         self.wire.after(moment)?;
         self.story.after(moment)?;
@@ -325,21 +325,25 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         Ok(())
     }
 
-    /// The pings that wait to be written: how many, and the last one.
-    fn waiting_pings(&self) -> (u64, Option<Frame>) {
+    /// The pings that wait to be written: how many, the last one, and whether those are all.
+    fn waiting_pings(&self) -> (u64, Option<Frame>, bool) {
         let mut probe = self.inner.clone();
+        let mut controls = self.wire.controls();
         let mut count = 0;
         let mut last = None;
         loop {
             let queued = probe.outbox.queued();
             match probe.poll() {
                 Action::Write { frame, .. } => {
-                    if probe.outbox.queued() == queued && self.is_ping(&frame) {
+                    let control = probe.outbox.queued() == queued;
+                    controls += usize::from(control);
+                    if control && self.is_ping(&frame) {
                         count += 1;
                         last = Some(frame);
                     }
                 }
-                Action::Wait { .. } => return (count, last),
+                // Past the control frames' credit more of them may wait.
+                Action::Wait { .. } => return (count, last, controls < 64),
                 Action::Dial { .. } | Action::Abort { .. } | Action::Notify(_) => {}
             }
         }

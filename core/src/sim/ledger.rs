@@ -242,7 +242,7 @@ impl Ledger {
     fn may_end(&self, moment: &Moment<'_>, entry: &Entry, fate: Fate) -> bool {
         let Moment { now, config, event, .. } = moment;
         let expired = entry.expires.is_some_and(|expires| expires <= *now);
-        let newest = entry.seq == self.last_seq && matches!(event, Event::Send(_));
+        let newest = moment.sent() == Some(entry.seq);
         let certain = !entry.written;
         match fate {
             Fate::Expired => certain && expired,
@@ -287,7 +287,7 @@ impl Ledger {
     /// The transport is lost: what was with it is told already, or goes out again.
     fn lost(&mut self, moment: &Moment<'_>) -> Verdict {
         // A message that is sent in the same event comes after what is due.
-        let sent = matches!(moment.event, Event::Send(_)).then_some(self.last_seq);
+        let sent = moment.sent();
         for entry in self.entries.iter_mut().filter(|entry| sent != Some(entry.seq)) {
             match entry.class {
                 Class::Volatile => {
@@ -359,11 +359,11 @@ impl Ledger {
         self.resend(moment)?;
 
         // A lifetime of nothing passes at the next event.
-        let newest = if matches!(event, Event::Send(_)) { self.last_seq } else { u64::MAX };
+        let newest = moment.sent();
         let overdue = self.entries.iter().find(|entry| {
             let expired = entry.expires.is_some_and(|expires| expires <= *now);
             let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
-            expired && stoppable && entry.seq != newest
+            expired && stoppable && newest != Some(entry.seq)
         });
         demand!(25, overdue.is_none(), "{overdue:?} outlives its time at {now}");
         if matches!(event, Event::Purge) {

@@ -187,6 +187,14 @@ impl Moment<'_> {
         matches!(self.result, Ok(Accepted::Done))
     }
 
+    /// The message that the event brought, if it was accepted.
+    fn sent(&self) -> Option<u64> {
+        match self.result {
+            Ok(Accepted::Message(seq)) => Some(seq.get()),
+            Ok(Accepted::Done | Accepted::Stale) | Err(_) => None,
+        }
+    }
+
     fn is_reconnect(&self) -> bool {
         matches!(self.event, Event::Reconnect) && self.done()
     }

@@ -198,9 +198,15 @@ impl Wire {
         }
         live.bytes += size;
         live.unflushed.push_back(Write { end: live.bytes, data, index });
-        let controls = live.unflushed.iter().filter(|write| !write.data).count();
+        let controls = self.controls();
         demand!(23, controls <= MAX_CONTROL, "{controls} control frames unflushed");
         Ok(())
+    }
+
+    /// How many control frames are unflushed.
+    pub(super) fn controls(&self) -> usize {
+        let unflushed = self.live.iter().flat_map(|live| &live.unflushed);
+        unflushed.filter(|write| !write.data).count()
     }
 
     /// Whether data of that size may be written now.
