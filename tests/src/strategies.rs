@@ -21,7 +21,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
         (any::<u8>(), often_off(), any::<bool>(), 0..=2_000_u16),
     );
     let heartbeat = (
-        (0..4_u8, 1..=200_u8, 1..=200_u8, 0..4_u8),
+        (0..4_u8, prop_oneof![1 => 1..=5_u8, 3 => 1..=200_u8], 1..=200_u8, 0..4_u8),
         (any::<bool>(), often_off(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>()),
     );
     let boxes = (
@@ -187,6 +187,12 @@ fn exchange() -> impl Strategy<Value = Vec<Step>> {
         }),
         3 => (0..40_u8, 0..4_u8).prop_map(move |(size, class)| {
             vec![Step::Send(size, class, None), Step::Flushed(WE, 0), receive(Inbound::Ack(0, false))]
+        }),
+        1 => (1..20_u8).prop_map(move |pings| {
+            let mut steps = vec![Step::Tick(Clock::Jump(1))];
+            steps.resize(usize::from(pings), deadline);
+            steps.push(receive(Inbound::Pong(pings - 1)));
+            steps
         }),
         1 => (0..4_u8).prop_map(move |id| {
             vec![receive(Inbound::Message(Some(id))), receive(Inbound::Message(Some(id)))]

@@ -62,7 +62,8 @@ pub(super) struct Liveness {
     burst: Option<u32>,
     /// Whether the attempt counter may be reset in the event at hand.
     stable: bool,
-    jumped: bool,
+    /// A probe was made by the event at hand.
+    probes: bool,
 }
 
 impl Liveness {
@@ -74,7 +75,7 @@ impl Liveness {
             drain_until: None,
             burst: Some(0),
             stable: false,
-            jumped: false,
+            probes: false,
         }
     }
 
@@ -86,7 +87,7 @@ impl Liveness {
     /// What follows from the event itself. `heard` says that it came from an open transport.
     pub(super) fn event(&mut self, moment: &Moment<'_>, heard: bool, meaning: Option<&Meaning>) {
         let Moment { now, event, before, .. } = *moment;
-        self.jumped = false;
+        self.probes = false;
         if let Some(open) = &mut self.open {
             if let Some((deadline, _)) = before.deadline {
                 open.late = open.late.saturating_add(now - deadline);
@@ -186,7 +187,6 @@ impl Liveness {
                 self.dead(now, *silence, *why, config)?;
             }
             Notice::Warning(Warning::ClockJump { .. }) => {
-                self.jumped = true;
                 if let Some(open) = &mut self.open {
                     open.silent = now;
                     open.late = Duration::ZERO;
@@ -194,6 +194,7 @@ impl Liveness {
                     if open.can_probe() && !paused {
                         let until = now + probe_deadline(config);
                         open.probe = Some(Probe { until, ping: None, number: u64::MAX });
+                        self.probes = true;
                     }
                 }
             }
@@ -232,11 +233,11 @@ impl Liveness {
     /// Notes the pings that wait to be written after this event: how many, and the last one, if
     /// all can be seen.
     pub(super) fn pings(&mut self, waiting: u64, last: Option<Frame>, all: bool) {
-        let jumped = self.jumped;
+        let probes = self.probes;
         let Some(open) = &mut self.open else { return };
         open.unsure |= !all;
         let total = open.pings + waiting;
-        if let Some(probe) = open.probe.as_mut().filter(|_| jumped) {
+        if let Some(probe) = open.probe.as_mut().filter(|_| probes) {
             probe.ping = last;
             probe.number = total;
         }
@@ -244,7 +245,7 @@ impl Liveness {
 
     /// Whether the next [`pings`](Self::pings) matters.
     pub(super) fn wants_pings(&self) -> bool {
-        self.jumped && self.open.as_ref().is_some_and(|open| open.probe.is_some())
+        self.probes && self.open.as_ref().is_some_and(|open| open.probe.is_some())
     }
 
     /// A ping was written.
