@@ -78,3 +78,23 @@ fn the_dialects_pong_does_not_answer_a_protocol_probe() {
             .any(|action| matches!(action, Action::Notify(Notice::Dead { why: Death::Probe, .. })))
     );
 }
+
+#[test]
+fn a_late_pong_answers_the_probe_however_many_pings_followed() {
+    let mut config = Config::builder();
+    config.heartbeat.interval = Duration::from_millis(100);
+    let (mut connection, transport) = open(config);
+    let probe = tick(&mut connection, 60_000).into_iter().find_map(|action| match action {
+        Action::Write { frame: Frame::Ping(payload), .. } => Some(payload),
+        _ => None,
+    });
+    for millis in (60_100..=62_000).step_by(100) {
+        tick(&mut connection, millis);
+    }
+    let frame = Frame::Pong(probe.expect("the clock jumped"));
+    let pong = Event::Received { transport, frame };
+    connection.handle(Instant::from_millis(62_050), pong).expect("it is taken");
+    drain(&mut connection);
+    tick(&mut connection, 63_000);
+    assert_eq!(connection.state(), State::Open);
+}
