@@ -80,9 +80,15 @@ class Process:
                 found = ready()
                 if found:
                     return found
-                check(not ended, f"ended without {what}")
-                check(time.monotonic() < deadline, f"no {what} within {PATIENCE:.0f} s")
+                check(not ended, f"ended without {what}: {self.tail()}")
+                waited = time.monotonic() >= deadline
+                check(not waited, f"no {what} within {PATIENCE:.0f} s: {self.tail()}")
                 self.changed.wait(0.1)
+
+    def tail(self):
+        """The last it said."""
+        shown = itertools.chain(self.out[-3:], self.err[-5:])
+        return " / ".join(line[:300] for line in shown) or "it said nothing"
 
     def kill(self):
         if self.child.poll() is None:
@@ -126,7 +132,7 @@ class Server(Process):
             check(said.startswith("listening on "), f"said {said!r}")
         except Failure as failure:
             self.kill()
-            raise Failure(f"the {kind} server {failure}: {' / '.join(self.err[-5:])}") from None
+            raise Failure(f"the {kind} server: {failure}") from None
         self.port = int(said.rsplit(":", 1)[1])
 
     def url(self, path, host=None, user=None, **query):
@@ -228,10 +234,6 @@ class Client(Process):
         seqs = sorted(event["seq"] for event in events if event["event"] in ends)
         equal(seqs, list(range(1, ledger["accepted"] + 1)), "messages that came to an end")
         return ledger
-
-    def tail(self):
-        shown = itertools.chain(self.out[-3:], self.err[-5:])
-        return " / ".join(line[:300] for line in shown) or "it said nothing"
 
     def received(self):
         return [event.get("text") for event in self.events("message")]
