@@ -159,8 +159,12 @@ mod notice;
 mod outbox;
 mod output;
 mod phase;
+#[cfg(test)]
+mod regressions;
 mod retry;
 mod rng;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod status;
 #[cfg(test)]
 mod testing;
