@@ -18,8 +18,9 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
     };
     options::apply(args, &mut builder)?;
     if builder.outbox.class == Class::Acknowledged && !acknowledges(&builder) {
+        let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
         return Err(Usage::new(
-            "outbox.class is acknowledged, and the dialect knows no acks",
+            file.unwrap_or_default() + "outbox.class is acknowledged and dialect knows no acks",
             "add --acks, or choose another class",
         ));
     }

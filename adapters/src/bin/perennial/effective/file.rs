@@ -21,7 +21,7 @@ pub(super) fn over(base: ConfigBuilder, path: &Path) -> Result<ConfigBuilder, Us
     read(&text).map_err(|(field, error)| malformed(path, &field, &error))?;
     let mut merged = serde_json::to_value(base).unwrap_or_default();
     let changes: Value = serde_json::from_str(&text).unwrap_or_default();
-    lay(&mut merged, changes);
+    lay(&mut merged, changes).map_err(|field| malformed(path, field, "it must be an object"))?;
     read(&merged.to_string()).map_err(|(field, error)| malformed(path, &field, &error))
 }
 
@@ -41,21 +41,22 @@ fn read(text: &str) -> Result<ConfigBuilder, (String, String)> {
     Ok(builder)
 }
 
-/// Sections are merged field by field; everything else is replaced.
-fn lay(base: &mut Value, changes: Value) {
+/// Sections are merged field by field; everything else is replaced. Fails with the name of a
+/// section that is no object (serde would take a list for one).
+fn lay(base: &mut Value, changes: Value) -> Result<(), &'static str> {
     const SECTIONS: [&str; 7] =
         ["connect", "retry", "heartbeat", "clock", "close", "outbox", "inbox"];
-    let (Value::Object(base), Value::Object(changes)) = (base, changes) else { return };
+    let (Value::Object(base), Value::Object(changes)) = (base, changes) else { return Err(".") };
     for (name, change) in changes {
-        match (base.get_mut(&name), change) {
-            (Some(Value::Object(section)), Value::Object(fields))
-                if SECTIONS.contains(&name.as_str()) =>
-            {
-                section.extend(fields);
-            }
-            (_, change) => {
+        match SECTIONS.into_iter().find(|section| *section == name) {
+            Some(section) => match (base.get_mut(section), change) {
+                (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+                _ => return Err(section),
+            },
+            None => {
                 base.insert(name, change);
             }
         }
     }
+    Ok(())
 }

@@ -1,0 +1,131 @@
+//! Chat rooms.
+//!
+//! The room is the URL path. A connection is known by the `user` of its first
+//! `{"type":"chat","user":…,"text":…}` or of a `{"type":"join","user":…}`; then
+//! `{"type":"join","user":…}` goes to everybody in the room, the newcomer included. When it goes, or
+//! says `{"type":"leave"}`, `{"type":"leave","user":…}` goes to all connections that remain. Chat
+//! messages go to everybody in the room, the sender included, as they came, but for the id: the sender's own
+//! number would clash with other senders' at the receivers, so it is replaced by the room's.
+
+use super::rooms::Rooms;
+use super::{Effects, Peer, Program, content, field, kind};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(super) struct Chat {
+    rooms: Rooms,
+    numbers: BTreeMap<String, u64>,
+}
+
+impl Chat {
+    fn everybody(&self, room: &str, value: &Value, effects: &mut Effects) {
+        let text = value.to_string();
+        for to in self.rooms.inside(room) {
+            effects.text(to, text.as_str());
+        }
+    }
+
+    fn join(&mut self, connection: u64, user: &str, effects: &mut Effects) {
+        let Some(room) = self.rooms.room(connection).map(str::to_owned) else { return };
+        match self.rooms.name(connection) {
+            Some(name) if name == user => return,
+            Some(_) => self.part(connection, effects),
+            None => {}
+        }
+        self.rooms.set_name(connection, Some(user));
+        self.everybody(&room, &json!({"type": "join", "user": user}), effects);
+    }
+
+    fn part(&mut self, connection: u64, effects: &mut Effects) {
+        let Some(room) = self.rooms.room(connection).map(str::to_owned) else { return };
+        if let Some(user) = self.rooms.set_name(connection, None) {
+            self.everybody(&room, &json!({"type": "leave", "user": user}), effects);
+        }
+    }
+}
+
+impl Program for Chat {
+    fn opened(&mut self, peer: &Peer, _: &mut Effects) {
+        self.rooms.enter(peer.connection, &peer.path, "lobby");
+    }
+
+    fn text(&mut self, connection: u64, _: &str, json: Option<&Value>, effects: &mut Effects) {
+        let Some(object) = content(json) else {
+            return effects.error(connection, "not a JSON object");
+        };
+        match (kind(object), field(object, "user")) {
+            ("chat", Some(user)) => {
+                self.join(connection, user, effects);
+                let Some(room) = self.rooms.room(connection).map(str::to_owned) else { return };
+                let mut message = object.clone();
+                if json.is_some_and(|outer| outer.get("id").is_some()) {
+                    let number = self.numbers.entry(room.clone()).or_default();
+                    *number += 1;
+                    message.insert("id".into(), (*number).into());
+                }
+                self.everybody(&room, &Value::Object(message), effects);
+            }
+            ("join", Some(user)) => self.join(connection, user, effects),
+            ("leave", _) => self.part(connection, effects),
+            ("chat" | "join", None) => effects.error(connection, "no user"),
+            _ => effects.error(connection, "the types here are chat, join and leave"),
+        }
+    }
+
+    fn closed(&mut self, connection: u64, effects: &mut Effects) {
+        if let Some((room, Some(user))) = self.rooms.leave(connection) {
+            self.everybody(&room, &json!({"type": "leave", "user": user}), effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+    use super::*;
+
+    #[test]
+    fn messages_stay_in_their_room_and_comings_and_goings_are_told() {
+        let mut bench = Bench::new(Chat::default());
+        bench.open(1, "/");
+        bench.open(2, "/lobby");
+        bench.open(3, "/other");
+        bench.say(1, r#"{"type":"chat","user":"ann","text":"hi"}"#);
+        let join = json!({"type": "join", "user": "ann"});
+        let chat = json!({"type": "chat", "user": "ann", "text": "hi"});
+        let to_both = |v: &Value| vec![(1, v.clone()), (2, v.clone())];
+        assert_eq!(bench.sent(), [to_both(&join), to_both(&chat)].concat());
+        bench.say(1, r#"{"type":"chat","user":"ann","text":"hi"}"#);
+        assert_eq!(bench.sent(), to_both(&chat));
+        bench.close(1);
+        assert_eq!(bench.sent(), [(2, json!({"type": "leave", "user": "ann"}))]);
+        bench.close(3);
+        assert_eq!(bench.sent(), []);
+    }
+
+    #[test]
+    fn ids_are_the_rooms_own() {
+        let mut bench = Bench::new(Chat::default());
+        bench.open(1, "/");
+        bench.open(2, "/");
+        bench.say(1, r#"{"type":"join","user":"ann"}"#);
+        bench.say(2, r#"{"type":"join","user":"bob"}"#);
+        bench.sent();
+        bench.say(1, r#"{"type":"chat","user":"ann","text":"a","id":1}"#);
+        bench.say(2, r#"{"id":1,"data":{"type":"chat","user":"bob","text":"b"}}"#);
+        let ids: Vec<_> = bench.sent().into_iter().map(|(_, v)| v["id"].clone()).collect();
+        assert_eq!(ids, [1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn nonsense_is_answered() {
+        let mut bench = Bench::new(Chat::default());
+        bench.open(1, "/");
+        for text in ["hello", "{}", r#"{"type":"chat"}"#] {
+            bench.say(1, text);
+            let sent = bench.sent();
+            assert_eq!(sent[0].1["type"], "error", "{text}");
+        }
+    }
+}
