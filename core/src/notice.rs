@@ -68,6 +68,24 @@ pub struct Message {
     pub transport: TransportId,
 }
 
+impl Message {
+    /// The text, if it is text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        self.payload.as_text()
+    }
+}
+
+/// Text as it is; binary data as its length, such as `<5 bytes>`.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_text() {
+            Some(text) => f.write_str(text),
+            None => write!(f, "<{} bytes>", self.payload.len()),
+        }
+    }
+}
+
 /// Something the application is told. See [`Action::Notify`](crate::Action::Notify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {

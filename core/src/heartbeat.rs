@@ -1,0 +1,255 @@
+//! Who pings when, which pong answers which ping, and what silence means.
+
+use bytes::Bytes;
+
+use crate::config::{Config, HeartbeatStyle};
+use crate::event::Capabilities;
+use crate::notice::Capability;
+use crate::rng::{Rng, Stream};
+use crate::time::{Duration, Instant};
+
+/// How many pings are remembered for their round trip. Older ones still prove life.
+const REMEMBERED: usize = 8;
+
+/// How pings go out on the current transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pings {
+    /// As protocol pings.
+    Protocol,
+    /// As the dialect's own.
+    Application,
+    /// Not at all: the server pings.
+    Server,
+    /// Not at all.
+    Off,
+}
+
+impl Pings {
+    /// What the transport and the dialect make of the configured style.
+    pub(crate) fn choose(
+        style: HeartbeatStyle,
+        capabilities: Capabilities,
+        dialect_pings: bool,
+    ) -> Result<Self, Capability> {
+        match style {
+            HeartbeatStyle::Protocol if capabilities.protocol_ping => Ok(Pings::Protocol),
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application if dialect_pings => {
+                Ok(Pings::Application)
+            }
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application => Err(Capability::ProtocolPing),
+            HeartbeatStyle::Server => Ok(Pings::Server),
+            HeartbeatStyle::Off => Ok(Pings::Off),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Ping {
+    /// 1 for the first on this transport; 0 for an empty place.
+    number: u64,
+    nonce: u64,
+    sent: Instant,
+}
+
+/// What a pong turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The time since its ping.
+    pub(crate) rtt: Duration,
+    /// Whether it answers the probe.
+    pub(crate) probe: bool,
+}
+
+/// The pings of the current transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    nonces: Rng,
+    pub(crate) pings: Pings,
+    /// Pings sent, and pongs of the dialect's received, on this transport.
+    sent: u64,
+    answered: u64,
+    recent: [Ping; REMEMBERED],
+    /// The ping that is the probe after a clock jump.
+    probe: Option<u64>,
+    /// When something was last heard on this transport.
+    pub(crate) last_heard: Instant,
+    /// Whether anything was heard since it opened.
+    pub(crate) proved_alive: bool,
+    /// Whether a ping went out and nothing was heard since.
+    pub(crate) asked: bool,
+    pub(crate) rtt: Option<Duration>,
+}
+
+impl Heartbeat {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            nonces: Rng::new(seed, Stream::Nonce),
+            pings: Pings::Off,
+            sent: 0,
+            answered: 0,
+            recent: [Ping::default(); REMEMBERED],
+            probe: None,
+            last_heard: Instant::ZERO,
+            proved_alive: false,
+            asked: false,
+            rtt: None,
+        }
+    }
+
+    /// Starts over on a new transport.
+    pub(crate) fn open(&mut self, now: Instant, pings: Pings) {
+        self.pings = pings;
+        self.sent = 0;
+        self.answered = 0;
+        self.recent = [Ping::default(); REMEMBERED];
+        self.probe = None;
+        self.last_heard = now;
+        self.proved_alive = false;
+        self.asked = false;
+        self.rtt = None;
+    }
+
+    /// Notes a ping that goes out now; returns the payload of a protocol ping.
+    pub(crate) fn ping(&mut self, now: Instant) -> Bytes {
+        self.sent += 1;
+        self.asked = true;
+        let nonce = self.nonces.next();
+        self.recent[place(self.sent)] = Ping { number: self.sent, nonce, sent: now };
+        Bytes::copy_from_slice(&nonce.to_be_bytes())
+    }
+
+    /// Makes the ping just sent the probe.
+    pub(crate) fn probe(&mut self) {
+        self.probe = Some(self.sent);
+    }
+
+    pub(crate) fn forget_probe(&mut self) {
+        self.probe = None;
+    }
+
+    pub(crate) fn is_probing(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// A protocol pong: it answers the ping with the same payload, and no other.
+    pub(crate) fn protocol_pong(&mut self, now: Instant, payload: &[u8]) -> Option<Answer> {
+        let nonce = u64::from_be_bytes(payload.try_into().ok()?);
+        let ping = *self.recent.iter().find(|ping| ping.number != 0 && ping.nonce == nonce)?;
+        self.answer(now, ping)
+    }
+
+    /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
+    /// pong answers the n-th ping.
+    pub(crate) fn application_pong(&mut self, now: Instant) -> Option<Answer> {
+        if self.answered == self.sent {
+            return None;
+        }
+        self.answered += 1;
+        let ping = self.recent[place(self.answered)];
+        if ping.number == self.answered { self.answer(now, ping) } else { None }
+    }
+
+    fn answer(&mut self, now: Instant, ping: Ping) -> Option<Answer> {
+        self.recent[place(ping.number)] = Ping::default();
+        let rtt = now - ping.sent;
+        self.rtt = Some(rtt);
+        let probe = self.probe == Some(ping.number);
+        if probe {
+            self.probe = None;
+        }
+        Some(Answer { rtt, probe })
+    }
+}
+
+/// Where a ping of this number is remembered.
+const fn place(number: u64) -> usize {
+    // The remainder is below `REMEMBERED`.
+    (number % REMEMBERED as u64) as usize
+}
+
+/// How long after a ping, or after the last sound of a server that pings, a link is dead.
+pub(crate) fn patience(config: &Config, pings: Pings) -> Duration {
+    let heartbeat = &config.heartbeat;
+    let misses = heartbeat.interval.saturating_mul(heartbeat.misses);
+    let patience = misses.saturating_add(heartbeat.deadline);
+    match pings {
+        Pings::Server => patience.saturating_add(heartbeat.interval),
+        Pings::Protocol | Pings::Application | Pings::Off => patience,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn heartbeat(pings: Pings) -> Heartbeat {
+        let mut heartbeat = Heartbeat::new(1);
+        heartbeat.open(at(0), pings);
+        heartbeat
+    }
+
+    #[test]
+    fn a_pong_is_matched_by_its_nonce() {
+        let mut heartbeat = heartbeat(Pings::Protocol);
+        let first = heartbeat.ping(at(10));
+        let second = heartbeat.ping(at(20));
+        assert_ne!(first, second);
+        assert_eq!(heartbeat.protocol_pong(at(25), b"nonsense"), None);
+        assert_eq!(heartbeat.protocol_pong(at(25), b""), None);
+        let answer = heartbeat.protocol_pong(at(25), &second).expect("it matches");
+        assert_eq!(answer.rtt, Duration::from_millis(5));
+        let answer = heartbeat.protocol_pong(at(30), &first).expect("it matches");
+        assert_eq!(answer.rtt, Duration::from_millis(20));
+        assert_eq!(heartbeat.protocol_pong(at(30), &first), None, "twice");
+    }
+
+    #[test]
+    fn only_its_own_pong_answers_a_probe() {
+        let mut heartbeat = heartbeat(Pings::Protocol);
+        let early = heartbeat.ping(at(0));
+        let probe = heartbeat.ping(at(10));
+        heartbeat.probe();
+        assert!(!heartbeat.protocol_pong(at(11), &early).expect("it matches").probe);
+        assert!(heartbeat.is_probing());
+        assert!(heartbeat.protocol_pong(at(12), &probe).expect("it matches").probe);
+        assert!(!heartbeat.is_probing());
+    }
+
+    #[test]
+    fn pongs_without_a_nonce_answer_in_order() {
+        let mut heartbeat = heartbeat(Pings::Application);
+        assert_eq!(heartbeat.application_pong(at(1)), None, "unasked");
+        heartbeat.ping(at(10));
+        heartbeat.ping(at(20));
+        heartbeat.probe();
+        let answer = heartbeat.application_pong(at(30)).expect("it matches");
+        assert_eq!((answer.rtt, answer.probe), (Duration::from_millis(20), false));
+        let answer = heartbeat.application_pong(at(30)).expect("it matches");
+        assert_eq!((answer.rtt, answer.probe), (Duration::from_millis(10), true));
+        assert_eq!(heartbeat.application_pong(at(31)), None);
+    }
+
+    #[test]
+    fn forgotten_pings_still_count_in_the_order() {
+        let mut heartbeat = heartbeat(Pings::Application);
+        for n in 0..20 {
+            heartbeat.ping(at(n));
+        }
+        let answered = (0..20).filter(|_| heartbeat.application_pong(at(100)).is_some()).count();
+        assert_eq!(answered, REMEMBERED);
+        assert_eq!(heartbeat.application_pong(at(100)), None);
+    }
+
+    #[test]
+    fn a_missing_capability_is_replaced_or_named() {
+        let style = HeartbeatStyle::Protocol;
+        let choose = |capabilities, own| Pings::choose(style, capabilities, own);
+        assert_eq!(choose(Capabilities::SOCKET, false), Ok(Pings::Protocol));
+        assert_eq!(choose(Capabilities::BROWSER, true), Ok(Pings::Application));
+        assert_eq!(choose(Capabilities::BROWSER, false), Err(Capability::ProtocolPing));
+    }
+}

@@ -1,0 +1,153 @@
+//! What the outbox takes, and what it does when it is full.
+
+use super::{Entry, Outbox, Place};
+use crate::config::{Class, Config, Overflow};
+use crate::dialect::{Dialect, Encoding};
+use crate::error::{EncodeError, Rejected};
+use crate::event::{Outgoing, Seq};
+use crate::notice::{DropReason, Fate};
+use crate::output::Output;
+use crate::time::Instant;
+
+impl Outbox {
+    /// Takes a message, or gives it back. `open` says whether a volatile one has a chance.
+    pub(crate) fn accept<D: Dialect>(
+        &mut self,
+        message: Outgoing,
+        config: &Config,
+        dialect: &mut D,
+        now: Instant,
+        open: bool,
+        output: &mut Output,
+    ) -> Result<Seq, Rejected> {
+        let limits = &config.outbox;
+        let class = message.class.unwrap_or(limits.class);
+        let too_large =
+            |message, size| Err(Rejected::TooLarge { message, size, limit: limits.max_bytes });
+        // An envelope only adds to it, so there is no need to write one to know.
+        let size = message.payload.len();
+        if size > limits.max_bytes {
+            return too_large(message, size);
+        }
+        let gives_back = matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
+        let hopeless = class == Class::Volatile && !open;
+        if gives_back && !hopeless && !self.has_room(size, limits.max_messages, limits.max_bytes) {
+            self.refused = true;
+            return Err(Rejected::QueueFull(message));
+        }
+
+        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
+        let context = Encoding { id: self.next_id, unix_ms, class };
+        let Outgoing { payload, ttl, .. } = &message;
+        let encoded = match dialect.encode(payload.clone(), context) {
+            Ok(encoded) => encoded,
+            Err((_, error)) => return Err(Rejected::Unencodable { message, error }),
+        };
+        if class == Class::Acknowledged && encoded.id.is_none() {
+            return Err(Rejected::Unencodable { message, error: EncodeError::NoAcks });
+        }
+        let size = encoded.payload.len();
+        if size > limits.max_bytes {
+            return too_large(message, size);
+        }
+        let fits = self.has_room(size, limits.max_messages, limits.max_bytes);
+        if gives_back && !hopeless && !fits {
+            self.refused = true;
+            return Err(Rejected::QueueFull(message));
+        }
+        let expires = ttl.or(limits.ttl).map(|ttl| now + ttl);
+
+        // Accepted: from here on nothing is given back.
+        self.last_seq += 1;
+        let seq = Seq(self.last_seq);
+        output.counters.accepted += 1;
+        if let (Some(used), Some(next)) = (encoded.id, self.next_id)
+            && used >= next
+        {
+            self.next_id = used.checked_add(1);
+        }
+        let mut fate = None;
+        if hopeless {
+            fate = Some(Fate::Dropped(DropReason::NotOpen));
+        } else if !fits {
+            let full = match limits.overflow {
+                Overflow::DropOldest => !self.make_room(size, config, output),
+                Overflow::DropNewest | Overflow::Reject | Overflow::Wait => true,
+            };
+            if full {
+                fate = Some(Fate::Dropped(DropReason::Newest));
+            }
+        }
+        if let Some(fate) = fate {
+            output.undelivered(seq, encoded.id, fate, encoded.payload);
+            return Ok(seq);
+        }
+        self.living += 1;
+        self.queued += 1;
+        self.bytes += size;
+        self.entries.push_back(Entry {
+            seq,
+            id: encoded.id,
+            payload: encoded.payload,
+            class,
+            place: Place::Queued,
+            handed: false,
+            expires,
+            flushed_at: Instant::ZERO,
+        });
+        Ok(seq)
+    }
+
+    /// When the last accepted message's lifetime passes, if it has one.
+    pub(crate) fn newest_expiry(&self) -> Option<Instant> {
+        self.entries.back().and_then(|entry| entry.expires)
+    }
+
+    /// Whether somebody who was refused should be told that there is room now. Said once a
+    /// quarter is free, so that a waiting sender is not woken for every message.
+    pub(crate) fn take_writable(&mut self, config: &Config) -> bool {
+        let three_quarters = |limit: usize| limit / 4 * 3 + limit % 4 * 3 / 4;
+        let roomy = self.living <= three_quarters(config.outbox.max_messages)
+            && self.bytes <= three_quarters(config.outbox.max_bytes);
+        let tell = self.refused && roomy;
+        if tell {
+            self.refused = false;
+        }
+        tell
+    }
+
+    fn has_room(&self, size: usize, max_messages: usize, max_bytes: usize) -> bool {
+        self.living < max_messages && self.bytes.saturating_add(size) <= max_bytes
+    }
+
+    /// Drops the oldest messages that were never handed to a transport until there is room, or
+    /// none if that cannot help.
+    fn make_room(&mut self, size: usize, config: &Config, output: &mut Output) -> bool {
+        let limits = &config.outbox;
+        let droppable = |entry: &Entry| entry.place == Place::Queued && !entry.handed;
+        let mut living = self.living;
+        let mut bytes = self.bytes;
+        let mut count = 0;
+        for entry in self.entries.iter().filter(|entry| droppable(entry)) {
+            if living < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes {
+                break;
+            }
+            living -= 1;
+            bytes -= entry.payload.len();
+            count += 1;
+        }
+        if living >= limits.max_messages || bytes.saturating_add(size) > limits.max_bytes {
+            return false;
+        }
+        let mut index = 0;
+        while count > 0 && index < self.entries.len() {
+            if droppable(&self.entries[index]) {
+                self.fail(index, Fate::Dropped(DropReason::Oldest), output);
+                count -= 1;
+            }
+            index += 1;
+        }
+        self.sweep();
+        true
+    }
+}

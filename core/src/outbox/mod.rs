@@ -1,0 +1,383 @@
+//! The send side: what was accepted and has not ended yet.
+//!
+//! One queue in the order of acceptance. `next` is the first place that may hold a message to be
+//! written: before it stand messages that are with the transport or await an acknowledgement, and
+//! places of ended ones. When a transport is lost, what must go out again is simply marked as
+//! queued and `next` goes back to the front, so resends keep their order and precede newer ones.
+
+mod accept;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+
+use crate::config::{Class, Outbox as Limits};
+use crate::event::Seq;
+use crate::frame::{Frame, Payload};
+use crate::notice::{Doubt, DropReason, Fate, Notice};
+use crate::output::Output;
+use crate::time::Instant;
+use crate::transport::Transport;
+
+/// Places of ended messages that are tolerated beyond the number of living ones.
+const SLACK: usize = 64;
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Waits to be written.
+    Queued,
+    /// Handed to the current transport, not yet flushed.
+    Written,
+    /// Flushed, and awaits its acknowledgement.
+    Awaiting,
+    /// Ended; the place is not yet reused.
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    seq: Seq,
+    id: Option<u64>,
+    payload: Payload,
+    class: Class,
+    place: Place,
+    /// Whether it was ever handed to a transport.
+    handed: bool,
+    expires: Option<Instant>,
+    /// When it was last flushed.
+    flushed_at: Instant,
+}
+
+/// The send side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outbox {
+    entries: VecDeque<Entry>,
+    /// No entry before this one is queued.
+    next: usize,
+    living: usize,
+    /// Bytes of payload of the living.
+    bytes: usize,
+    queued: usize,
+    /// Bytes of payload that await nothing but an acknowledgement.
+    awaiting_bytes: usize,
+    /// Messages of class acknowledged that are with the transport or await their acknowledgement.
+    unacknowledged: usize,
+    last_seq: u64,
+    /// The id to give next; `None` when none is left.
+    next_id: Option<u64>,
+    /// The largest id ever handed to a transport.
+    largest_id: Option<u64>,
+    /// A message was refused for want of room, and nobody was told yet that there is some.
+    refused: bool,
+}
+
+/// What [`Outbox::acknowledge`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AckOutcome {
+    /// It settled something, or repeated an earlier cumulative one.
+    Taken,
+    /// It is for an id that awaits none.
+    Unknown,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            next: 0,
+            living: 0,
+            bytes: 0,
+            queued: 0,
+            awaiting_bytes: 0,
+            unacknowledged: 0,
+            last_seq: 0,
+            next_id: Some(1),
+            largest_id: None,
+            refused: false,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.living == 0
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.living - self.queued
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.bytes - self.awaiting_bytes
+    }
+
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.unacknowledged
+    }
+
+    /// Hands the next message to the transport, if there is one and it may go.
+    pub(crate) fn hand_over(
+        &mut self,
+        transport: &mut Transport,
+        limits: &Limits,
+        output: &mut Output,
+    ) -> Option<(u64, Frame)> {
+        while self.entries.get(self.next).is_some_and(|entry| entry.place != Place::Queued) {
+            self.next += 1;
+        }
+        let entry = self.entries.get_mut(self.next)?;
+        let acknowledged = entry.class == Class::Acknowledged;
+        if acknowledged && self.unacknowledged >= limits.ack_window
+            || !transport.has_credit(entry.payload.len(), limits.write_credit)
+        {
+            return None;
+        }
+        entry.place = Place::Written;
+        if entry.handed {
+            output.counters.resent += 1;
+        }
+        entry.handed = true;
+        self.largest_id = self.largest_id.max(entry.id);
+        self.next += 1;
+        self.queued -= 1;
+        self.unacknowledged += usize::from(acknowledged);
+        let index = transport.hand_over(Some(entry.seq), entry.payload.len());
+        Some((index, Frame::from(entry.payload.clone())))
+    }
+
+    /// Notes that a message was given to the kernel. Returns whether it now awaits its
+    /// acknowledgement.
+    pub(crate) fn flushed(&mut self, seq: Seq, now: Instant, output: &mut Output) -> bool {
+        let Some(index) = self.find(seq) else { return false };
+        let entry = &mut self.entries[index];
+        if entry.place != Place::Written {
+            return false;
+        }
+        if entry.class == Class::Acknowledged {
+            entry.place = Place::Awaiting;
+            entry.flushed_at = now;
+            self.awaiting_bytes += entry.payload.len();
+            return true;
+        }
+        output.counters.flushed += 1;
+        output.notify(Notice::Flushed { seq, id: entry.id });
+        self.end(index);
+        self.sweep();
+        false
+    }
+
+    /// Takes an acknowledgement.
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: u64,
+        cumulative: bool,
+        output: &mut Output,
+    ) -> AckOutcome {
+        if self.largest_id.is_none_or(|largest| id > largest) {
+            return AckOutcome::Unknown;
+        }
+        let mut found = false;
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if entry.place == Place::Ended {
+                continue;
+            }
+            // Messages are handed over in order, so nothing after this one was.
+            if !entry.handed {
+                break;
+            }
+            if entry.class != Class::Acknowledged {
+                continue;
+            }
+            let covered = entry.id.is_some_and(|own| own == id || cumulative && own < id);
+            if covered {
+                found = true;
+                output.counters.acknowledged += 1;
+                output.notify(Notice::Acknowledged { seq: entry.seq, id: entry.id });
+                self.end(index);
+                // An id used twice is acknowledged twice, oldest first.
+                if !cumulative {
+                    break;
+                }
+            }
+        }
+        self.sweep();
+        if found || cumulative { AckOutcome::Taken } else { AckOutcome::Unknown }
+    }
+
+    /// Queues again what has awaited its acknowledgement since `before` or longer. Returns since
+    /// when the longest waiting of the others does.
+    pub(crate) fn resend(&mut self, before: Instant) -> Option<Instant> {
+        let mut earliest: Option<Instant> = None;
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if entry.place != Place::Awaiting {
+                continue;
+            }
+            if entry.flushed_at <= before {
+                entry.place = Place::Queued;
+                self.queued += 1;
+                self.unacknowledged -= 1;
+                self.awaiting_bytes -= entry.payload.len();
+                self.next = self.next.min(index);
+            } else {
+                let since = entry.flushed_at;
+                earliest = Some(earliest.map_or(since, |earliest| earliest.min(since)));
+            }
+        }
+        earliest
+    }
+
+    /// The transport is gone: what can go out again is queued, what cannot ends.
+    pub(crate) fn transport_lost(&mut self, output: &mut Output) {
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            match (entry.place, entry.class) {
+                (Place::Written | Place::Awaiting, Class::Acknowledged) => {
+                    if entry.place == Place::Awaiting {
+                        self.awaiting_bytes -= entry.payload.len();
+                    }
+                    entry.place = Place::Queued;
+                    self.queued += 1;
+                    self.unacknowledged -= 1;
+                }
+                (Place::Written | Place::Awaiting, Class::Volatile | Class::Queued) => {
+                    self.fail(index, Fate::Uncertain(Doubt::Lost), output);
+                }
+                (Place::Queued, Class::Volatile) => {
+                    self.fail(index, Fate::Dropped(DropReason::Lost), output);
+                }
+                (Place::Queued, Class::Queued | Class::Acknowledged) | (Place::Ended, _) => {}
+            }
+        }
+        self.next = 0;
+        self.sweep();
+    }
+
+    /// Ends every message whose lifetime has passed. Returns when the next one passes.
+    pub(crate) fn expire(&mut self, now: Instant, output: &mut Output) -> Option<Instant> {
+        let mut earliest: Option<Instant> = None;
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            let Some(expires) = entry.expires else { continue };
+            let stoppable = match entry.place {
+                Place::Queued => true,
+                Place::Written | Place::Awaiting => entry.class == Class::Acknowledged,
+                Place::Ended => false,
+            };
+            if !stoppable {
+                continue;
+            }
+            if expires > now {
+                earliest = Some(earliest.map_or(expires, |earliest| earliest.min(expires)));
+            } else if entry.handed {
+                self.fail(index, Fate::Uncertain(Doubt::Expired), output);
+            } else {
+                self.fail(index, Fate::Expired, output);
+            }
+        }
+        self.sweep();
+        earliest
+    }
+
+    /// Takes one message back. Only one that was never handed to a transport can be.
+    pub(crate) fn cancel(&mut self, seq: Seq, output: &mut Output) -> bool {
+        let found = self.find(seq).filter(|index| {
+            let entry = &self.entries[*index];
+            entry.place == Place::Queued && !entry.handed
+        });
+        if let Some(index) = found {
+            self.fail(index, Fate::Cancelled, output);
+            self.sweep();
+        }
+        found.is_some()
+    }
+
+    /// Takes back every message that was never handed to a transport.
+    pub(crate) fn purge(&mut self, output: &mut Output) {
+        self.fail_where(|entry| !entry.handed, Fate::Cancelled, Doubt::Closed, output);
+    }
+
+    /// Drops what was never handed to a transport; what was, may still be confirmed.
+    pub(crate) fn drop_unsent(&mut self, output: &mut Output) {
+        let dropped = Fate::Dropped(DropReason::Closed);
+        self.fail_where(|entry| entry.place == Place::Queued, dropped, Doubt::Closed, output);
+    }
+
+    /// Ends everything.
+    pub(crate) fn fail_all(&mut self, dropped: DropReason, doubt: Doubt, output: &mut Output) {
+        self.fail_where(|_| true, Fate::Dropped(dropped), doubt, output);
+    }
+
+    fn fail_where(
+        &mut self,
+        which: impl Fn(&Entry) -> bool,
+        unsent: Fate,
+        doubt: Doubt,
+        output: &mut Output,
+    ) {
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if entry.place != Place::Ended && which(entry) {
+                let fate = if entry.handed { Fate::Uncertain(doubt) } else { unsent };
+                self.fail(index, fate, output);
+            }
+        }
+        self.sweep();
+    }
+
+    fn fail(&mut self, index: usize, fate: Fate, output: &mut Output) {
+        let entry = &self.entries[index];
+        output.undelivered(entry.seq, entry.id, fate, entry.payload.clone());
+        self.end(index);
+    }
+
+    /// Marks a place as ended and settles the sums. The caller sweeps.
+    fn end(&mut self, index: usize) {
+        let entry = &mut self.entries[index];
+        let size = entry.payload.len();
+        match entry.place {
+            Place::Queued => self.queued -= 1,
+            Place::Written | Place::Awaiting => {
+                if entry.place == Place::Awaiting {
+                    self.awaiting_bytes -= size;
+                }
+                self.unacknowledged -= usize::from(entry.class == Class::Acknowledged);
+            }
+            Place::Ended => return,
+        }
+        entry.place = Place::Ended;
+        // The bytes are let go at once, however long the place stays.
+        entry.payload = Payload::from("");
+        self.living -= 1;
+        self.bytes -= size;
+    }
+
+    /// Reuses the places of ended messages: those at the front at once, the others when they
+    /// outnumber the living.
+    fn sweep(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.place == Place::Ended) {
+            self.entries.pop_front();
+            self.next = self.next.saturating_sub(1);
+        }
+        if self.entries.len() > 2 * self.living + SLACK {
+            let ended = |entry: &&Entry| entry.place == Place::Ended;
+            self.next -= self.entries.iter().take(self.next).filter(ended).count();
+            self.entries.retain(|entry| entry.place != Place::Ended);
+        }
+    }
+
+    fn find(&self, seq: Seq) -> Option<usize> {
+        match self.entries.front() {
+            Some(first) if first.seq == seq => Some(0),
+            Some(_) => self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok(),
+            None => None,
+        }
+    }
+}
