@@ -33,7 +33,20 @@ impl Usage {
 }
 
 /// One line for people on stderr. A stderr that is closed is no reason to stop.
+///
+/// Control characters are escaped: some of what is told comes from servers, and must not steer a
+/// terminal.
 pub(crate) fn complain(line: &str) {
+    let mut printable = String::with_capacity(line.len() + 16);
+    printable.push_str("perennial: ");
+    for character in line.chars() {
+        if character.is_control() {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable.push('\n');
     // One write, so that lines of several threads do not mix.
-    let _ = std::io::stderr().lock().write_all(format!("perennial: {line}\n").as_bytes());
+    let _ = std::io::stderr().lock().write_all(printable.as_bytes());
 }

@@ -20,7 +20,8 @@ pub(crate) fn report(error: &Error) -> ExitCode {
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             // The rendering is the help text: nothing was given that it could repeat.
-            complain(&format!("no command is given: choose one\n\n{}", error.render()));
+            complain("no command is given: choose one of those below");
+            let _ = write!(std::io::stderr().lock(), "\n{}", error.render());
             ExitCode::from(2)
         }
         _ => explain(error).report(),
