@@ -49,14 +49,19 @@ impl Position {
 }
 
 /// The text of a top-level field that is a string or a number.
-pub(crate) fn field_of(text: &str, field: &str) -> Option<String> {
-    let object: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-    let raw = object.get(field)?.get();
+fn field_of(text: &str, field: &str) -> Option<String> {
+    let raw = raw_field(text, field)?;
     match raw.as_bytes().first()? {
         b'"' => serde_json::from_str(raw).ok(),
         b'-' | b'0'..=b'9' => Some(raw.to_owned()),
         _ => None,
     }
+}
+
+/// A top-level field of a JSON object, as it is written.
+pub(crate) fn raw_field<'a>(text: &'a str, field: &str) -> Option<&'a str> {
+    let object: BTreeMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(text).ok()?;
+    object.get(field).map(|raw| raw.get())
 }
 
 /// `url` with `param=value` in its query: in the place of the one that is there, or at the end.

@@ -9,7 +9,7 @@ use perennial_core::{Duration, Payload, State};
 use crate::lines::{self, Line};
 use crate::output::Output;
 use crate::people::tell;
-use crate::position::field_of;
+use crate::position::raw_field;
 
 /// Sends the lines of stdin.
 pub(crate) struct Input<'a> {
@@ -64,7 +64,7 @@ impl Input<'_> {
     }
 
     fn id_of(&self, payload: &Payload) -> Option<u64> {
-        field_of(payload.as_text()?, self.id_field?)?.parse().ok()
+        raw_field(payload.as_text()?, self.id_field?)?.parse().ok()
     }
 }
 
