@@ -1,5 +1,7 @@
 //! Drives the practice server with a bare client through each of its faults.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "practice/apps.rs"]
 mod apps;
 #[path = "practice/delivery.rs"]

@@ -81,6 +81,8 @@ pub(super) struct Conn {
     /// Interest the poller has now; `None` after it has reported an event.
     pub(super) armed: Option<(bool, bool)>,
     out: VecDeque<u8>,
+    /// How much at the front of the queue belongs to the handshake's answer.
+    head: usize,
 }
 
 impl Conn {
@@ -102,6 +104,7 @@ impl Conn {
             paused_until: None,
             armed: None,
             out: VecDeque::new(),
+            head: 0,
         }
     }
 
@@ -132,8 +135,15 @@ impl Conn {
         self.out.extend(bytes);
     }
 
+    /// Queues a handshake's answer.
+    pub(super) fn push_head(&mut self, bytes: &[u8]) {
+        self.head = self.out.len() + bytes.len();
+        self.push(bytes);
+    }
+
     pub(super) fn forget_output(&mut self) {
         self.out.clear();
+        self.head = 0;
     }
 
     fn collect(&mut self) {
@@ -193,16 +203,24 @@ impl Conn {
             return Ok(0);
         }
         self.paused_until = None;
+        let slow = trickle.is_some();
         for _ in 0..MAX_WRITES {
             let (front, _) = self.out.as_slices();
             if front.is_empty() {
                 break;
             }
-            let piece = trickle.map_or(front.len(), |t| t.bytes.clamp(1, front.len()));
+            // The handshake's answer may be exempt; it is then written by itself.
+            let trickle = trickle.filter(|t| t.handshake || self.head == 0);
+            let piece = match trickle {
+                Some(t) => t.bytes.clamp(1, front.len()),
+                None if slow && self.head > 0 => self.head.min(front.len()),
+                None => front.len(),
+            };
             match self.stream.write(&front[..piece]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.out.drain(..n);
+                    self.head = self.head.saturating_sub(n);
                     written += n as u64;
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,

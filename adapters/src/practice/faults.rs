@@ -86,6 +86,9 @@ pub struct Trickle {
     pub bytes: usize,
     /// Pause between two writes; zero is none.
     pub pause: Duration,
+    /// Also the handshake's answer. Some clients, those built on `tungstenite` among them, refuse a
+    /// handshake that comes in very many very small reads.
+    pub handshake: bool,
 }
 
 /// Breaches of the protocol, one at a time.
@@ -154,6 +157,6 @@ pub struct Faults {
     pub glue_first: Option<String>,
     /// Bytes sent as they are right after the handshake's answer (and after `glue_first`).
     pub raw_after_open: Vec<u8>,
-    /// Sends in small pieces, the handshake's answer included.
+    /// Sends in small pieces.
     pub trickle: Option<Trickle>,
 }

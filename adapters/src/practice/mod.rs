@@ -45,8 +45,11 @@
 //!   `{"type":"gameStart","players":[…]}` goes to all; `playerMove` and `playerAction` are passed to
 //!   the others with `player` filled in; `{"type":"playerLeave","player":…}` ends it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod app;
 mod conn;
+mod ends;
 mod faults;
 mod feed;
 mod handshake;

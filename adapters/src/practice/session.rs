@@ -77,11 +77,11 @@ impl Reactor {
         }
         match std::mem::replace(&mut conn.phase, Phase::Mute) {
             Phase::Delayed(Answer::Upgrade(bytes), early) => {
-                conn.push(&bytes);
+                conn.push_head(&bytes);
                 self.open(number, &early);
             }
             Phase::Delayed(Answer::Final(bytes), _) => {
-                conn.push(&bytes);
+                conn.push_head(&bytes);
                 self.drain(number);
             }
             _ => {}

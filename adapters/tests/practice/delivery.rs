@@ -38,6 +38,14 @@ fn an_ack_comes_before_the_echo() {
 }
 
 #[test]
+fn thousands_of_messages_are_each_acknowledged_once() {
+    let server = server(Faults::default());
+    let got = exchange(&server, 5_000);
+    assert_eq!(acks(&got), (1..=5_000).collect::<Vec<_>>());
+    assert_eq!(got.len(), 10_000);
+}
+
+#[test]
 fn only_whole_numbers_are_ids() {
     let server = server(Faults::default());
     let mut client = connect(&server);

@@ -96,7 +96,7 @@ fn a_slow_handshake_takes_early_bytes_and_draws_from_its_range() {
 #[test]
 fn a_request_may_come_byte_by_byte_and_the_answer_too() {
     let pause = Duration::from_millis(1);
-    let trickle = Some(Trickle { bytes: 7, pause });
+    let trickle = Some(Trickle { bytes: 7, pause, handshake: true });
     let server = server(Faults { trickle, ..Faults::default() });
     let mut tcp = tcp(&server);
     tcp.set_nodelay(true).unwrap();
@@ -119,7 +119,7 @@ fn a_request_may_come_byte_by_byte_and_the_answer_too() {
 
 #[test]
 fn one_byte_per_write_without_pause_arrives_whole() {
-    let trickle = Some(Trickle { bytes: 1, pause: Duration::ZERO });
+    let trickle = Some(Trickle { bytes: 1, pause: Duration::ZERO, handshake: false });
     let server = server(Faults { trickle, ..Faults::default() });
     let mut client = connect(&server);
     say(&mut client, &"y".repeat(20_000));

@@ -22,6 +22,19 @@ fn drop_every_resets_and_fin_every_ends_without_a_close_frame() {
 }
 
 #[test]
+fn a_fin_does_not_turn_into_a_reset() {
+    let server = server(Faults {
+        fin_every: Some(ms(10).into()),
+        drop_every: Some(ms(60).into()),
+        ..Faults::default()
+    });
+    let mut client = connect(&server);
+    assert!(server.wait(SOON, |s| s.fins == 1));
+    assert!(!server.wait(WHILE, |s| s.resets > 0));
+    assert_eq!(end(&mut client), End::Fin);
+}
+
+#[test]
 fn ranges_mix_both_and_the_seed_repeats_the_mix() {
     let run = |seed| {
         let span = Some(Span::from(ms(1)..=ms(30)));

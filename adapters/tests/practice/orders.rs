@@ -1,5 +1,5 @@
 use crate::support::*;
-use perennial::practice::{App, Faults, Options, Refusal, Trickle};
+use perennial::practice::{App, Faults, Options, Refusal, Server, Trickle};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -211,7 +211,7 @@ fn new_faults_replace_the_old_on_live_connections() {
 #[test]
 fn a_server_with_nothing_to_do_sleeps() {
     let hour = Duration::from_secs(3_600);
-    let pause = Some(Trickle { bytes: 1, pause: hour });
+    let pause = Some(Trickle { bytes: 1, pause: hour, handshake: false });
     let server = server(Faults { drop_every: Some(hour.into()), ..Faults::default() });
     // A connection at rest, one whose peer is gone while it is frozen, one that is stuck in a
     // trickle, one that is not read though there is something to read, half a handshake.
@@ -227,12 +227,17 @@ fn a_server_with_nothing_to_do_sleeps() {
     let mut half = tcp(&server);
     half.write_all(b"GET / HT").unwrap();
     assert!(server.wait(SOON, |s| s.messages == 2 && s.tcp_accepts == 4));
+    assert_asleep(&server);
     server.stop_reading(true);
     say(&mut stuck, "b");
+    assert_asleep(&server);
+}
+
+fn assert_asleep(server: &Server) {
     let before = server.stats().turns;
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(WHILE);
     let turns = server.stats().turns - before;
-    assert!(turns <= 10, "{turns} turns in 300 ms");
+    assert!(turns <= 10, "{turns} turns");
 }
 
 #[test]

@@ -107,12 +107,8 @@ impl Program for Silent {
 /// that numbers its messages has wrapped it as `{"id":n,"data":{…},"timestamp":…}`.
 fn content(json: Option<&Value>) -> Option<&Map<String, Value>> {
     let object = json?.as_object()?;
-    if !object.contains_key("type") {
-        if let Some(inner) = object.get("data").and_then(Value::as_object) {
-            return Some(inner);
-        }
-    }
-    Some(object)
+    let inner = object.get("data").and_then(Value::as_object);
+    Some(inner.filter(|_| !object.contains_key("type")).unwrap_or(object))
 }
 
 fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
