@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use perennial::blocking::{Builder, Client, Handle};
 use perennial::{Error, Trust};
-use perennial_core::{Class, Closed, Config, DialectConfig, Message, Notice, Payload};
+use perennial_core::{
+    Closed, ClosedBy, Config, DialectConfig, Message, Notice, Payload, Reason, code,
+};
 
 use crate::args::{AdapterName, ConnectArgs};
 use crate::effective;
@@ -61,7 +63,7 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     trace(args.verbose);
     let position = args.resume.as_ref().map(|_| Arc::new(Position::default()));
     let mut builder = Client::builder(args.url.as_deref().unwrap_or(NO_URL))
-        .config(config.clone())
+        .config(started_by_hand(&config)?)
         .reports(args.events)
         .trust(match (&args.ca, args.insecure) {
             (Some(path), _) => Trust::CaFile(path.clone()),
@@ -87,6 +89,14 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
         builder = builder.on_request(move |attempt| hook.build(attempt));
     }
     Ok(Prepared::Run(Box::new(config), Box::new(builder), position))
+}
+
+/// The same config without the first dial: the client must not wait for its outcome under
+/// `connect.fail_fast`, or a deadline, a signal and the events would have to wait as well.
+fn started_by_hand(config: &Config) -> Result<Config, Usage> {
+    let mut builder = config.clone().into_builder();
+    builder.connect.auto = false;
+    builder.build().map_err(|error| Usage::new(error.to_string(), "correct the config"))
 }
 
 fn print(config: &Config) -> Result<(), Usage> {
@@ -167,6 +177,7 @@ fn connect(
         Err(error) => return not_connected(&error),
     };
     let handle = client.handle();
+    handle.reconnect();
     let flags = Arc::new(Flags::default());
     let output = Arc::new(Output::stdout(start, args.events));
     stop_on_signals(handle.clone());
@@ -241,14 +252,15 @@ fn read_stdin(
     flags: &Arc<Flags>,
 ) {
     let (handle, output, flags) = (handle.clone(), Arc::clone(output), Arc::clone(flags));
-    let limit = config.outbox.max_bytes;
+    let outbox = config.outbox.clone();
     let id_field = match &config.dialect {
         DialectConfig::Json(json) => Some(json.id_field.clone()),
         DialectConfig::Plain | DialectConfig::Text { .. } => None,
     };
     let (stay, wait) = (args.stay, config.close.drain);
     std::thread::spawn(move || {
-        Input { handle: &handle, output: &output, limit, id_field: id_field.as_deref() }.run();
+        Input { handle: &handle, output: &output, outbox: &outbox, id_field: id_field.as_deref() }
+            .run();
         if !stay && !stdin::drain(&handle, wait) {
             flags.never_open.store(true, Ordering::Relaxed);
         }
@@ -309,7 +321,13 @@ fn pass_on(
         stop_unless_writable(health, &handle, &mut stopping);
         people::notice(&notice);
     }
-    let closed = client.closed();
+    // The last notice was fetched, so there is an end.
+    let closed = client.closed().unwrap_or(Closed {
+        by: ClosedBy::Policy,
+        code: code::ABNORMAL,
+        clean: false,
+        reason: Reason::Application,
+    });
     Seen { received, rtt, closed }
 }
 

@@ -4,19 +4,24 @@ use std::io::BufReader;
 
 use perennial::blocking::Handle;
 use perennial::{Refusal, SendError};
-use perennial_core::{Duration, Payload, State};
+use perennial_core::{Duration, Outbox, Outgoing, Overflow, Payload, State};
 
 use crate::lines::{self, Line};
 use crate::output::Output;
 use crate::people::tell;
 use crate::position::raw_field;
 
+/// How long to wait for reports to be printed.
+const LAG: Duration = Duration::from_millis(1);
+/// More than an envelope adds to a line, in bytes.
+const ENVELOPE: usize = 256;
+
 /// Sends the lines of stdin.
 pub(crate) struct Input<'a> {
     pub(crate) handle: &'a Handle,
     pub(crate) output: &'a Output,
-    /// The longest line, in bytes.
-    pub(crate) limit: usize,
+    /// The limits that lines must fit.
+    pub(crate) outbox: &'a Outbox,
     /// The field that holds a message's id, where there is one.
     pub(crate) id_field: Option<&'a str>,
 }
@@ -26,7 +31,7 @@ impl Input<'_> {
     pub(crate) fn run(&self) {
         let mut stdin = BufReader::with_capacity(64 << 10, std::io::stdin());
         loop {
-            let line = match lines::read(&mut stdin, self.limit) {
+            let line = match lines::read(&mut stdin, self.outbox.max_bytes) {
                 Ok(Line::Whole(line)) => line,
                 Ok(Line::TooLong { bytes }) => {
                     self.too_large(bytes, None);
@@ -39,7 +44,7 @@ impl Input<'_> {
                 self.reject(None, "not UTF-8: a text message must be");
                 continue;
             };
-            if let Err(SendError { message, refusal }) = self.handle.send(line) {
+            if let Err(SendError { message, refusal }) = self.send(line) {
                 let id = self.id_of(&message.payload);
                 match refusal {
                     Refusal::TooLarge { size, .. } => self.too_large(size as u64, id),
@@ -53,8 +58,34 @@ impl Input<'_> {
         }
     }
 
+    /// Sends, waiting for room if the config says so. A client whose reports are not fetched takes no
+    /// messages either; that is waited for in any case, since it says nothing about the queue.
+    fn send(&self, line: String) -> Result<(), SendError> {
+        let size = line.len();
+        if self.outbox.overflow != Overflow::Reject {
+            return self.handle.send_timeout(line, Duration::MAX).map(|_| ());
+        }
+        let mut line = Outgoing::from(line);
+        loop {
+            match self.handle.try_send(line) {
+                Err(SendError { message, refusal: Refusal::Full }) if self.has_room(size) => {
+                    line = message;
+                    std::thread::sleep(LAG);
+                }
+                sent => return sent.map(|_| ()),
+            }
+        }
+    }
+
+    fn has_room(&self, size: usize) -> bool {
+        let status = self.handle.status();
+        status.queued + status.in_flight < self.outbox.max_messages
+            && status.outbox_bytes.saturating_add(size).saturating_add(ENVELOPE)
+                <= self.outbox.max_bytes
+    }
+
     fn too_large(&self, bytes: u64, id: Option<u64>) {
-        let limit = self.limit;
+        let limit = self.outbox.max_bytes;
         self.reject(id, &format!("too large: {bytes} bytes, and --queue-bytes is {limit}"));
     }
 
