@@ -44,15 +44,15 @@ impl Input<'_> {
                 self.reject(None, "not UTF-8: a text message must be");
                 continue;
             };
-            if let Err(SendError { message, refusal }) = self.send(line) {
-                let id = self.id_of(&message.payload);
-                match refusal {
+            if let Err(error) = self.send(line) {
+                let id = self.id_of(&error.message.payload);
+                match error.refusal {
                     Refusal::TooLarge { size, .. } => self.too_large(size as u64, id),
                     Refusal::Closed => {
                         return self.reject(id, "closed: the connection takes no more messages");
                     }
                     Refusal::Full => self.reject(id, "full: the queue has no room"),
-                    other => self.reject(id, &other.to_string()),
+                    _ => self.reject(id, &error.to_string()),
                 }
             }
         }
