@@ -1,31 +1,60 @@
 //! The operating system's clocks, as the core counts time.
 
-use std::time::{Duration, Instant as StdInstant, SystemTime, UNIX_EPOCH};
+#[cfg(not(unix))]
+use std::time::Instant as StdInstant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use perennial_core::Instant;
 
 /// Counts from its own making, so that the core's origin is the start of the connection.
+///
+/// Where the operating system has one, it is a clock that counts while the computer sleeps: the
+/// core must see that time has jumped to ask the peer whether it is still there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
+    #[cfg(unix)]
+    origin: Duration,
+    #[cfg(not(unix))]
     origin: StdInstant,
 }
 
 impl Clock {
     /// A clock that starts now.
     pub(crate) fn start() -> Self {
-        Self { origin: StdInstant::now() }
+        #[cfg(unix)]
+        let origin = running();
+        #[cfg(not(unix))]
+        let origin = StdInstant::now();
+        Self { origin }
     }
 
     /// The present.
     pub(crate) fn now(self) -> Instant {
-        let elapsed = self.origin.elapsed().as_nanos();
-        Instant::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        #[cfg(unix)]
+        let elapsed = running().saturating_sub(self.origin);
+        #[cfg(not(unix))]
+        let elapsed = self.origin.elapsed();
+        Instant::from_nanos(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// How long it is until `at`; zero if that has passed.
     pub(crate) fn until(self, at: Instant) -> Duration {
         at.since(self.now())
     }
+}
+
+/// How long the computer has run, asleep or not.
+#[cfg(unix)]
+fn running() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    // Linux's monotonic clock stands still in sleep, and so has another beside it. Darwin's goes on.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let clock = ClockId::Monotonic;
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// The wall-clock time: milliseconds since 1970-01-01T00:00:00Z; 0 before that.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use perennial_core::{Closed, EncodeError, Outgoing, Rejected};
+use perennial_core::{Closed, ConfigError, EncodeError, Outgoing, Rejected};
 
 /// Why a connection could not be set up.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// The configuration breaks a rule.
+    Config(ConfigError),
     /// The operating system refused something that the client needs.
     Io {
         /// What was to be done.
@@ -62,6 +64,7 @@ impl fmt::Display for Error {
                 write!(f, "the certificates in {} cannot be read: {source}", path.display())
             }
             Error::Trust { detail } => f.write_str(detail),
+            Error::Config(error) => write!(f, "the configuration's {error}"),
             Error::Io { what, source } => write!(f, "cannot {what}: {source}"),
             Error::Closed(closed) => write!(f, "{}", closed.reason),
         }
@@ -76,6 +79,7 @@ impl std::error::Error for Error {
             | Error::Scheme { .. }
             | Error::Header { .. }
             | Error::Trust { .. }
+            | Error::Config(_)
             | Error::Closed(_) => None,
         }
     }
@@ -131,7 +135,9 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.refusal {
-            Refusal::Full => f.write_str("the outbox is full: send again later, or raise its limits"),
+            Refusal::Full => {
+                f.write_str("the outbox is full: send again later, or raise its limits")
+            }
             Refusal::Timeout => f.write_str("the outbox stayed full for too long"),
             Refusal::TooLarge { size, limit } => write!(
                 f,

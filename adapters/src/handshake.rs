@@ -36,13 +36,7 @@ impl Opening {
             bytes.extend_from_slice(b"\r\n");
         };
         let (mark, query) = url.query().map_or(("", ""), |query| ("?", query));
-        line(&[
-            b"GET ",
-            url.path().as_bytes(),
-            mark.as_bytes(),
-            query.as_bytes(),
-            b" HTTP/1.1",
-        ]);
+        line(&[b"GET ", url.path().as_bytes(), mark.as_bytes(), query.as_bytes(), b" HTTP/1.1"]);
         if !request.has_header("host") {
             // `Url` forgets a port that is the scheme's own, as RFC 6455 §4.1 wants it left out.
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -182,7 +176,10 @@ mod tests {
     #[test]
     fn the_request_says_what_the_rfc_wants() {
         let (text, _) = opening("ws://us:pw@example.org:8080/a%20b?x=1");
-        assert!(text.starts_with("GET /a%20b?x=1 HTTP/1.1\r\nHost: example.org:8080\r\n"), "{text}");
+        assert!(
+            text.starts_with("GET /a%20b?x=1 HTTP/1.1\r\nHost: example.org:8080\r\n"),
+            "{text}"
+        );
         for line in [
             "Connection: Upgrade",
             "Upgrade: websocket",

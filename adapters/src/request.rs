@@ -233,7 +233,9 @@ impl From<Error> for HookError {
 fn parse(text: &str) -> Result<Url, Error> {
     let rule = |rule: &str| Error::Url { rule: rule.to_owned() };
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => rule("has no scheme: begin with ws:// or wss://"),
+        url::ParseError::RelativeUrlWithoutBase => {
+            rule("has no scheme: begin with ws:// or wss://")
+        }
         error => Error::Url { rule: format!("cannot be read: {error}") },
     })?;
     if !matches!(url.scheme(), "ws" | "wss") {
@@ -353,7 +355,8 @@ mod tests {
     #[test]
     fn errors_do_not_repeat_what_they_refuse() {
         let mut request = Request::new("ws://h/").expect("a url");
-        for (name, value) in [("bad name hidden", "x"), ("X-Key", "hid\nden"), ("Upgrade", "hidden")]
+        for (name, value) in
+            [("bad name hidden", "x"), ("X-Key", "hid\nden"), ("Upgrade", "hidden")]
         {
             let error = format!("{:?}", request.add_header(name, value).expect_err(name));
             assert!(!error.contains("hid"), "{error}");

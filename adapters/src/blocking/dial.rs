@@ -155,8 +155,8 @@ fn connected(
     let host = request.host();
     let name = tls::server_name(&host)
         .ok_or_else(|| failure(format!("{host} is no name that a certificate can be for")))?;
-    let session = rustls::ClientConnection::new(config, name)
-        .map_err(|error| failure(error.to_string()))?;
+    let session =
+        rustls::ClientConnection::new(config, name).map_err(|error| failure(error.to_string()))?;
     Ok(Stage::Securing(request, Box::new(TlsStream::new(session, polled))))
 }
 

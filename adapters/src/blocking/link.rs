@@ -23,6 +23,7 @@ const ANSWERS: u64 = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Link {
     transport: TransportId,
+    key: usize,
     socket: WebSocket<Wire>,
     /// The writes not yet reported: number, and where its bytes end among all those written.
     writes: VecDeque<(u64, u64)>,
@@ -49,10 +50,16 @@ pub(super) enum Reading {
 }
 
 impl Link {
-    pub(super) fn new(transport: TransportId, socket: WebSocket<Wire>, config: &Config) -> Self {
+    pub(super) fn new(
+        transport: TransportId,
+        mut socket: WebSocket<Wire>,
+        config: &Config,
+    ) -> Self {
         let end = socket.get_ref().accepted();
+        let key = socket.get_mut().stream().polled().key();
         Self {
             transport,
+            key,
             socket,
             writes: VecDeque::new(),
             end,
@@ -70,8 +77,9 @@ impl Link {
         self.transport
     }
 
-    pub(super) fn key(&mut self) -> usize {
-        self.socket.get_mut().stream().polled().key()
+    /// What the poller calls it.
+    pub(super) fn key(&self) -> usize {
+        self.key
     }
 
     /// Takes what the poller says.
@@ -120,13 +128,13 @@ impl Link {
         let transport = self.transport;
         self.probe = false;
         self.socket.get_mut().begin(READ_BYTES);
-        let before = self.socket.get_ref().received();
+        let before = (self.socket.get_ref().received(), events.len());
         let end = if self.deaf { self.skip() } else { self.read_frames(events) };
         let wire = self.socket.get_ref();
         if wire.is_spent() {
             self.probe = true;
         }
-        if events.is_empty() && wire.received() > before {
+        if events.len() == before.1 && wire.received() > before.0 {
             events.push_back(Event::Heard { transport });
         }
         // A link that cannot be written is of use only until everything in it is read.

@@ -106,7 +106,8 @@ fn is_in_progress(error: &io::Error) -> bool {
     // Windows says that it would block, the others that it is in progress.
     error.kind() == io::ErrorKind::WouldBlock || {
         #[cfg(unix)]
-        let in_progress = error.kind() == io::ErrorKind::InProgress;
+        let in_progress =
+            error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
         #[cfg(not(unix))]
         let in_progress = false;
         in_progress
