@@ -13,7 +13,6 @@ mod error;
 mod handshake;
 mod mapping;
 #[cfg(feature = "practice")]
-#[allow(unsafe_code, reason = "the poller's registration is unsafe")]
 pub mod practice;
 mod request;
 #[cfg(feature = "tls")]
