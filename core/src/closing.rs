@@ -59,7 +59,7 @@ impl<D: Dialect> Connection<D> {
 
     fn begin_close(&mut self, now: Instant, close: CloseFrame) {
         let by = ClosedBy::Application;
-        if self.phase != Phase::Open {
+        if !matches!(self.phase, Phase::Open) {
             return self.finish(now, by, close.code, false, Reason::Application);
         }
         self.shake_hands(now, by, close, Reason::Application);
@@ -90,7 +90,7 @@ impl<D: Dialect> Connection<D> {
     /// The peer broke the protocol (RFC 6455 §7.1.7). Trying again would meet the same.
     pub(crate) fn violated(&mut self, now: Instant, violation: Violation) {
         // What comes during a close handshake is no longer judged.
-        if self.phase == Phase::Open {
+        if matches!(self.phase, Phase::Open) {
             let close = CloseFrame::new(violation.code, &violation.detail);
             self.shake_hands(now, ClosedBy::Policy, close, Reason::Violated(violation));
         }

@@ -155,7 +155,7 @@ impl<D: Dialect> Connection<D> {
             Event::ResumeReads => Ok(self.resume_reads(now)),
 
             Event::Opened { transport, capabilities } => {
-                if self.is_current(transport) && self.phase == Phase::Dialing {
+                if self.is_current(transport) && matches!(self.phase, Phase::Dialing) {
                     self.opened(now, capabilities);
                     return Ok(Accepted::Done);
                 }
@@ -166,7 +166,7 @@ impl<D: Dialect> Connection<D> {
                 Ok(self.stale())
             }
             Event::DialFailed { transport, failure } => {
-                if !(self.is_current(transport) && self.phase == Phase::Dialing) {
+                if !(self.is_current(transport) && matches!(self.phase, Phase::Dialing)) {
                     return Ok(self.stale());
                 }
                 self.transport = None;
@@ -224,7 +224,7 @@ impl<D: Dialect> Connection<D> {
             self.timers.disarm(Timer::Ack);
             self.drained(now);
         }
-        if self.phase != Phase::Closed && self.outbox.take_writable(&self.config) {
+        if !matches!(self.phase, Phase::Closed) && self.outbox.take_writable(&self.config) {
             self.output.notify(Notice::Writable);
         }
     }
@@ -242,7 +242,7 @@ impl<D: Dialect> Connection<D> {
             if let Some((index, frame)) = transport.next_control() {
                 return Action::Write { transport: id, index, frame };
             }
-            if self.phase == Phase::Open
+            if matches!(self.phase, Phase::Open)
                 && transport.takes_data()
                 && let Some((index, frame)) =
                     self.outbox.hand_over(transport, &self.config.outbox, &mut self.output)
@@ -250,7 +250,7 @@ impl<D: Dialect> Connection<D> {
                 return Action::Write { transport: id, index, frame };
             }
         }
-        match self.timers.earliest() {
+        match self.timers.settle() {
             Some((until, why)) => Action::Wait { until: Some(until), why: Some(why) },
             None => Action::Wait { until: None, why: None },
         }
@@ -284,7 +284,8 @@ impl<D: Dialect> Connection<D> {
     }
 
     fn choose_retry(&mut self, now: Instant, attempt: u32, choice: RetryChoice) -> Accepted {
-        let pending = self.phase == Phase::Waiting && attempt == self.attempts.saturating_add(1);
+        let pending =
+            matches!(self.phase, Phase::Waiting) && attempt == self.attempts.saturating_add(1);
         if !pending {
             return self.stale();
         }

@@ -77,7 +77,7 @@ impl<D: Dialect> Connection<D> {
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heartbeat.last_heard = now;
         self.heartbeat.asked = false;
-        if self.phase != Phase::Open {
+        if !matches!(self.phase, Phase::Open) {
             return;
         }
         if !self.heartbeat.proved_alive {
@@ -158,7 +158,7 @@ impl<D: Dialect> Connection<D> {
     /// Finds out whether the clock jumped, as when a laptop slept. Then nothing can be said about
     /// the link from the time that passed; the peer is asked, and must answer soon.
     pub(crate) fn look_for_jump(&mut self, now: Instant) {
-        if self.phase != Phase::Open {
+        if !self.timers.may_be_due(now) || !matches!(self.phase, Phase::Open) {
             return;
         }
         let Some((deadline, _)) = self.timers.earliest() else { return };
@@ -242,7 +242,7 @@ impl<D: Dialect> Connection<D> {
             return Accepted::Done;
         }
         self.reads_paused = false;
-        if self.phase != Phase::Open {
+        if !matches!(self.phase, Phase::Open) {
             return Accepted::Done;
         }
         if self.heartbeat.is_probing() {

@@ -61,13 +61,15 @@ impl Timer {
 #[derive(Clone, Debug)]
 pub(crate) struct Timers {
     at: [u64; Timer::ALL.len()],
-    /// Not later than the earliest deadline; exact after `earliest`.
-    bound: u64,
+    /// The earliest deadline if `exact`; otherwise no deadline is earlier.
+    first: u64,
+    which: Option<Timer>,
+    exact: bool,
 }
 
 const OFF: u64 = u64::MAX;
 
-// `bound` is a shortcut, not a part of what the table says.
+// The rest is a shortcut, not a part of what the table says.
 impl PartialEq for Timers {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
@@ -78,14 +80,20 @@ impl Eq for Timers {}
 
 impl Timers {
     pub(crate) const fn new() -> Self {
-        Self { at: [OFF; Timer::ALL.len()], bound: OFF }
+        Self { at: [OFF; Timer::ALL.len()], first: OFF, which: None, exact: true }
     }
 
     pub(crate) fn arm(&mut self, timer: Timer, at: Instant) {
         // An instant at the end of time never comes; it may as well be off.
         let at = at.as_nanos();
         self.at[timer as usize] = at;
-        self.bound = self.bound.min(at);
+        if at < self.first {
+            self.first = at;
+            self.which = Some(timer);
+            self.exact = true;
+        } else if at == self.first || self.which == Some(timer) {
+            self.exact = false;
+        }
     }
 
     /// Arms `timer` unless it is already due earlier.
@@ -97,6 +105,9 @@ impl Timers {
 
     pub(crate) fn disarm(&mut self, timer: Timer) {
         self.at[timer as usize] = OFF;
+        if self.which == Some(timer) {
+            self.exact = false;
+        }
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
@@ -110,27 +121,41 @@ impl Timers {
 
     /// The earliest deadline, and what it is for.
     pub(crate) fn earliest(&self) -> Option<(Instant, Timer)> {
-        let mut found = None;
-        let mut earliest = OFF;
+        let (first, which) = if self.exact { (self.first, self.which) } else { self.search() };
+        which.map(|timer| (Instant::from_nanos(first), timer))
+    }
+
+    /// The same, remembered: the common case is that nothing earlier was armed or disarmed.
+    pub(crate) fn settle(&mut self) -> Option<(Instant, Timer)> {
+        if !self.exact {
+            (self.first, self.which) = self.search();
+            self.exact = true;
+        }
+        self.which.map(|timer| (Instant::from_nanos(self.first), timer))
+    }
+
+    fn search(&self) -> (u64, Option<Timer>) {
+        let mut found = (OFF, None);
         for timer in Timer::ALL {
             let at = self.at[timer as usize];
-            if at < earliest {
-                earliest = at;
-                found = Some(timer);
+            if at < found.0 {
+                found = (at, Some(timer));
             }
         }
-        found.map(|timer| (Instant::from_nanos(earliest), timer))
+        found
+    }
+
+    /// Whether some deadline may be due at `now`. Says no without a look at the table.
+    pub(crate) fn may_be_due(&self, now: Instant) -> bool {
+        self.first <= now.as_nanos()
     }
 
     /// Disarms and returns the timer with the earliest deadline that is due at `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
-        // The common case: nothing can be due yet, and that is known without a look at the table.
-        if now.as_nanos() < self.bound {
+        if !self.may_be_due(now) {
             return None;
         }
-        let earliest = self.earliest();
-        self.bound = earliest.map_or(OFF, |(at, _)| at.as_nanos());
-        let (at, timer) = earliest?;
+        let (at, timer) = self.settle()?;
         if at > now {
             return None;
         }

@@ -17,7 +17,7 @@ impl<D: Dialect> Connection<D> {
         if matches!(self.phase, Phase::Closing(_) | Phase::Closed) || self.draining.is_some() {
             return Err(Rejected::Closed(message));
         }
-        let open = self.phase == Phase::Open;
+        let open = matches!(self.phase, Phase::Open);
         let Self { config, dialect, outbox, output, .. } = self;
         let seq = outbox.accept(message, config, dialect, now, open, output)?;
         if let Some(expires) = outbox.newest_expiry() {
@@ -39,7 +39,7 @@ impl<D: Dialect> Connection<D> {
                 awaiting |= self.outbox.flushed(seq, now, &mut self.output);
             }
         }
-        if awaiting && self.phase == Phase::Open {
+        if awaiting && matches!(self.phase, Phase::Open) {
             self.timers.arm_earlier(Timer::Ack, now + self.config.outbox.ack_timeout);
         }
     }
@@ -95,7 +95,7 @@ impl<D: Dialect> Connection<D> {
     }
 
     fn message(&mut self, now: Instant, transport: TransportId, payload: Payload, id: Option<u64>) {
-        if self.phase == Phase::Open {
+        if matches!(self.phase, Phase::Open) {
             self.expect_data(now);
         }
         if let Some(id) = id {

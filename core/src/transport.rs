@@ -77,7 +77,12 @@ impl Transport {
     }
 
     /// The next control frame to be written, with its index.
+    #[inline]
     pub(crate) fn next_control(&mut self) -> Option<(u64, Frame)> {
+        if self.control.is_empty() { None } else { self.take_control() }
+    }
+
+    fn take_control(&mut self) -> Option<(u64, Frame)> {
         let last = self.control.len() == 1 && self.closing;
         if self.control_unflushed >= CONTROL_CREDIT && !last {
             return None;

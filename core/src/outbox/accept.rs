@@ -106,14 +106,14 @@ impl Outbox {
     /// Whether somebody who was refused should be told that there is room now. Said once a
     /// quarter is free, so that a waiting sender is not woken for every message.
     pub(crate) fn take_writable(&mut self, config: &Config) -> bool {
+        if !self.refused {
+            return false;
+        }
         let three_quarters = |limit: usize| limit / 4 * 3 + limit % 4 * 3 / 4;
         let roomy = self.living <= three_quarters(config.outbox.max_messages)
             && self.bytes <= three_quarters(config.outbox.max_bytes);
-        let tell = self.refused && roomy;
-        if tell {
-            self.refused = false;
-        }
-        tell
+        self.refused = !roomy;
+        roomy
     }
 
     fn has_room(&self, size: usize, max_messages: usize, max_bytes: usize) -> bool {
