@@ -132,7 +132,8 @@ fn a_full_queue_rejects_if_asked_to() {
     let lines: String = (0..10).map(|n| format!("{{\"id\":{n}}}\n")).collect();
     let url = server.url();
     let options = ["--events", "--overflow", "reject", "--queue", "4", "--drain", "100ms"];
-    let arguments: Vec<&str> = ["connect", &url, "--dedupe", "9"].into_iter().chain(options).collect();
+    let arguments: Vec<&str> =
+        ["connect", &url, "--dedupe", "9"].into_iter().chain(options).collect();
     let finished = run(&arguments, lines);
     assert_eq!(finished.status, 1, "{finished:?}");
     let ledger = finished.ledger();
@@ -181,7 +182,8 @@ fn quiet_is_quiet_and_verbose_is_not() {
 #[test]
 fn secrets_stay_out_of_everything() {
     let server = echo();
-    let (_, address) = server.url().split_once("//").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (_, address) =
+        server.url().split_once("//").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let url = format!("ws://user:s3cr3t@{address}/?token=s3cr3t");
     server.pause_listening();
     let mut command = command(&["connect", &url, "--events", "-vv", "--max-attempts", "2"]);

@@ -51,7 +51,10 @@ fn final_close_codes_and_violations_are_refusals() {
         assert_eq!(finished.status, 3, "{finished:?}");
         assert!(finished.stderr.contains(&code.to_string()), "{finished:?}");
         let closed = &finished.named("closed")[0];
-        assert_eq!((closed["by"].as_str(), closed["code"].as_u64()), (Some("server"), Some(code.into())));
+        assert_eq!(
+            (closed["by"].as_str(), closed["code"].as_u64()),
+            (Some("server"), Some(code.into()))
+        );
         finished.ledger();
     }
     // A masked frame, which a server must not send.
@@ -106,7 +109,8 @@ fn what_breaks_the_handshake_is_retried() {
         Misbehave::Garbage(b"SSH-2.0-x\r\n".to_vec()),
     ] {
         let server = with(Faults { misbehave: Some(misbehave.clone()), ..Faults::default() });
-        let arguments = ["connect", &server.url(), "--events", "--max-attempts", "2", "--base", "1ms"];
+        let arguments =
+            ["connect", &server.url(), "--events", "--max-attempts", "2", "--base", "1ms"];
         let finished = run(&arguments, "");
         assert_eq!(finished.status, 1, "{misbehave:?}: {finished:?}");
         assert_eq!(finished.ledger()["attempts"], 2, "{misbehave:?}");

@@ -101,8 +101,9 @@ fn started_by_hand(config: &Config) -> Result<Config, Usage> {
 
 fn print(config: &Config) -> Result<(), Usage> {
     use std::io::Write as _;
-    let text = serde_json::to_string_pretty(config)
-        .map_err(|error| Usage::new(format!("the config cannot be printed ({error})"), "report it"))?;
+    let text = serde_json::to_string_pretty(config).map_err(|error| {
+        Usage::new(format!("the config cannot be printed ({error})"), "report it")
+    })?;
     let mut out = std::io::stdout().lock();
     // A reader that goes away had enough.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());

@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn a_command_can_fail() {
-        assert!(ran("echo s3cr3t; exit 3").is_err_and(|why| why.contains('3') && !why.contains("s3")));
+        assert!(
+            ran("echo s3cr3t; exit 3").is_err_and(|why| why.contains('3') && !why.contains("s3"))
+        );
         assert!(ran("true").is_err_and(|why| why.contains("nothing")));
         assert!(ran("printf '\\377'").is_err_and(|why| why.contains("UTF-8")));
         let started = Instant::now();

@@ -166,8 +166,7 @@ mod tests {
         output.notice(Duration::ZERO, &message(vec![0xff]));
         output.notice(Duration::ZERO, &Notice::Writable);
         output.rejected(None, "no");
-        let (ledger, health) =
-            output.finish(|rejected| Ledger { rejected, ..Ledger::default() });
+        let (ledger, health) = output.finish(|rejected| Ledger { rejected, ..Ledger::default() });
         assert_eq!((ledger.rejected, health), (1, Health::Writable));
         assert_eq!(output.lock().writer.get_ref(), b"a\nb\n\xff\n");
     }
@@ -184,7 +183,10 @@ mod tests {
         let lines: Vec<&str> = printed.lines().collect();
         assert_eq!(lines.len(), 3, "{printed}");
         assert_eq!(lines[1], r#"{"at":5000,"event":"rejected","id":3,"reason":"too large"}"#);
-        assert!(lines[2].contains(r#""ledger","accepted":0"#) && lines[2].ends_with(r#""rtt_ms":null}"#));
+        assert!(
+            lines[2].contains(r#""ledger","accepted":0"#)
+                && lines[2].ends_with(r#""rtt_ms":null}"#)
+        );
         assert!(lines[2].contains(r#""rejected":1"#));
     }
 

@@ -160,7 +160,9 @@ pub(crate) fn header(text: &str) -> Result<HeaderArg, Rule> {
     let (name, value) = text.split_once(':').ok_or("give a name and a value: 'Name: value'")?;
     let value = value.trim_matches([' ', '\t']);
     if !is_token(name) {
-        return Err("the name before the colon must be an HTTP token (letters, digits and hyphens)");
+        return Err(
+            "the name before the colon must be an HTTP token (letters, digits and hyphens)",
+        );
     }
     // RFC 9110 §5.5; bytes above ASCII are obsolete there, and refused here.
     if !value.bytes().all(|b| b == b'\t' || (0x20..0x7f).contains(&b)) {
@@ -258,7 +260,10 @@ mod tests {
 
     #[test]
     fn resumes() {
-        assert_eq!(resume("since=seq"), Ok(ResumeArg { param: "since".into(), field: "seq".into() }));
+        assert_eq!(
+            resume("since=seq"),
+            Ok(ResumeArg { param: "since".into(), field: "seq".into() })
+        );
         for bad in ["", "since", "=seq", "since="] {
             assert!(resume(bad).is_err(), "{bad}");
         }

@@ -43,7 +43,10 @@ pub(crate) fn notice(notice: &Notice) {
             tell(&format!("a message is not what the dialect expects ({detail}): passed on as is"));
         }
         Notice::Warning(Warning::ClockJump { late }) => {
-            tell(&format!("the clock jumped by {}: asking whether the link lives", readable(*late)));
+            tell(&format!(
+                "the clock jumped by {}: asking whether the link lives",
+                readable(*late)
+            ));
         }
         Notice::Warning(Warning::ClockBackwards { .. })
         | Notice::StateChanged { .. }
@@ -65,7 +68,10 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
     match outcome {
         Outcome::Late => tell("--deadline passed: stopped at once"),
         Outcome::Refused if closed.by == ClosedBy::Server && closed.reason.status().is_some() => {
-            tell(&format!("{}: check the URL and the credentials; not trying again", closed.reason));
+            tell(&format!(
+                "{}: check the URL and the credentials; not trying again",
+                closed.reason
+            ));
         }
         Outcome::Refused => {
             tell(&format!("{} (close code {}): not trying again", closed.reason, closed.code));

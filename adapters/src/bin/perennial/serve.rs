@@ -41,14 +41,10 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
 
 fn options(args: &ServeArgs) -> Result<Options, Usage> {
     let close_after = match (args.close_code, args.after_messages) {
-        (Some(code), messages) => Some(CloseAfter {
-            code,
-            reason: String::new(),
-            messages: messages.unwrap_or(0),
-        }),
-        (None, Some(messages)) => {
-            Some(CloseAfter { code: 1000, reason: String::new(), messages })
+        (Some(code), messages) => {
+            Some(CloseAfter { code, reason: String::new(), messages: messages.unwrap_or(0) })
         }
+        (None, Some(messages)) => Some(CloseAfter { code: 1000, reason: String::new(), messages }),
         (None, None) => None,
     };
     let refuse = args.refuse.map(|status| Refusal {

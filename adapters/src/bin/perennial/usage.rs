@@ -76,7 +76,8 @@ fn explain(error: &Error) -> Usage {
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = strings(error, ContextKind::InvalidArg);
-            let missing = if missing.is_empty() { "an argument".into() } else { missing.join(", ") };
+            let missing =
+                if missing.is_empty() { "an argument".into() } else { missing.join(", ") };
             let remedy = if missing.contains("URL") {
                 "give a ws:// or wss:// URL, or --url-command CMD".to_owned()
             } else {

@@ -65,7 +65,8 @@ fn retry(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
         },
         (None, None) => {}
     }
-    if matches!(retry.backoff, Backoff::List { .. }) && args.jitter == Some(JitterName::Decorrelated)
+    if matches!(retry.backoff, Backoff::List { .. })
+        && args.jitter == Some(JitterName::Decorrelated)
     {
         return Err(Usage::new(
             "--jitter decorrelated does not go with a list of delays in --backoff",
@@ -86,8 +87,7 @@ fn acks(args: &ConnectArgs) -> bool {
 }
 
 fn outbox(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
-    if let (true, Some(class @ (ClassName::Volatile | ClassName::Queued))) =
-        (args.acks, args.class)
+    if let (true, Some(class @ (ClassName::Volatile | ClassName::Queued))) = (args.acks, args.class)
     {
         return Err(Usage::new(
             format!("--acks does not go with --class {}", class.as_str()),
