@@ -269,8 +269,8 @@ fn read_stdin(
     std::thread::spawn(move || {
         Input { handle: &handle, output: &output, outbox: &outbox, id_field: id_field.as_deref() }
             .run();
-        if !stay && !stdin::drain(&handle, wait) {
-            flags.never_open.store(true, Ordering::Relaxed);
+        if !stay {
+            stdin::drain(&handle, wait, &flags.never_open);
         }
     });
 }

@@ -1,6 +1,8 @@
 //! stdin: every line is one message.
 
 use std::io::BufReader;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use perennial::blocking::Handle;
 use perennial::{Refusal, SendError};
@@ -99,15 +101,15 @@ impl Input<'_> {
     }
 }
 
-/// The end of stdin: what was accepted is sent, then the connection is closed. Returns whether the
-/// connection was ever open; if not, that is waited for first, as long as a drain may take.
-pub(crate) fn drain(handle: &Handle, drain: Duration) -> bool {
+/// The end of stdin: what was accepted is sent, then the connection is closed. One that was never
+/// open is waited for first, as long as a drain may take; `never_open` is set if that was in vain.
+pub(crate) fn drain(handle: &Handle, drain: Duration, never_open: &AtomicBool) {
     if handle.state() != State::Connecting {
-        handle.drain(None);
-        return true;
+        return handle.drain(None);
     }
-    let deadline = std::time::Instant::now() + drain;
+    let start = Instant::now();
     let opened = handle.wait_open(drain).is_ok() || handle.state() != State::Connecting;
-    handle.drain(Some(deadline.saturating_duration_since(std::time::Instant::now())));
-    opened
+    // Before the end, which whoever judges it waits for.
+    never_open.store(!opened, Ordering::Relaxed);
+    handle.drain(Some(drain.saturating_sub(start.elapsed())));
 }
