@@ -1,5 +1,6 @@
 //! `perennial connect`: a pipe to a WebSocket server.
 
+use std::cell::Cell;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -267,8 +268,14 @@ fn read_stdin(
     };
     let (stay, wait) = (args.stay, config.close.drain);
     std::thread::spawn(move || {
-        Input { handle: &handle, output: &output, outbox: &outbox, id_field: id_field.as_deref() }
-            .run();
+        let input = Input {
+            handle: &handle,
+            output: &output,
+            outbox: &outbox,
+            id_field: id_field.as_deref(),
+            told: Cell::new(0),
+        };
+        input.run();
         if !stay {
             stdin::drain(&handle, wait, &flags.never_open);
         }

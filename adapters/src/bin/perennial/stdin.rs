@@ -1,5 +1,6 @@
 //! stdin: every line is one message.
 
+use std::cell::Cell;
 use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,6 +16,8 @@ use crate::position::raw_field;
 
 /// How long to wait for reports to be printed.
 const LAG: Duration = Duration::from_millis(1);
+/// So many rejected lines are told one by one; those after them are counted.
+const MOST_TOLD: u32 = 10;
 /// More than an envelope adds to a line, in bytes.
 const ENVELOPE: usize = 256;
 
@@ -26,6 +29,8 @@ pub(crate) struct Input<'a> {
     pub(crate) outbox: &'a Outbox,
     /// The field that holds a message's id, where there is one.
     pub(crate) id_field: Option<&'a str>,
+    /// How many rejected lines people were told of.
+    pub(crate) told: Cell<u32>,
 }
 
 impl Input<'_> {
@@ -92,7 +97,13 @@ impl Input<'_> {
     }
 
     fn reject(&self, id: Option<u64>, reason: &str) {
-        tell(&format!("a line was rejected: {reason}"));
+        let told = self.told.get();
+        if told < MOST_TOLD {
+            tell(&format!("a line was rejected: {reason}"));
+        } else if told == MOST_TOLD {
+            tell("further rejected lines are counted only: see the end, or use --events");
+        }
+        self.told.set(told.saturating_add(1));
         self.output.rejected(id, reason);
     }
 
