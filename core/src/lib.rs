@@ -159,9 +159,17 @@ mod notice;
 mod outbox;
 mod output;
 mod phase;
+#[cfg(test)]
+mod regressions;
 mod retry;
 mod rng;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timers;
 mod traffic;
