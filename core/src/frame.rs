@@ -169,7 +169,24 @@ pub struct CloseFrame {
     /// The status code (RFC 6455 §7.4).
     pub code: u16,
     /// The reason: at most 123 bytes of UTF-8.
+    #[serde(with = "text")]
     pub reason: ByteString,
+}
+
+/// `ByteString` as a string; its own serde feature would pull in `std`.
+mod text {
+    use alloc::string::String;
+
+    use bytestring::ByteString;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &ByteString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ByteString, D::Error> {
+        String::deserialize(from).map(ByteString::from)
+    }
 }
 
 impl CloseFrame {

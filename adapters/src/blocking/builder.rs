@@ -1,0 +1,224 @@
+//! Everything there is to say before a connection is made.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread;
+
+use perennial_core::{
+    BuiltIn, Closed, Config, Connection, Duration, Notice, Overflow, Reason, RetryChoice,
+};
+use polling::Poller;
+
+use super::client::Client;
+use super::dial::Dialing;
+use super::driver::{Driver, RetryHook};
+use super::handle::Handle;
+use super::inbox::Inbox;
+use super::lookup::{Hook, Preparer};
+use super::shared::Shared;
+use super::sink::{Sink, ToCallback, ToInbox};
+use crate::clock::{Clock, unix_ms};
+use crate::error::{Error, NotOpen};
+use crate::mapping;
+use crate::request::{Attempt, HookError, Request};
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, Trust};
+
+/// What a retry hook is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryContext {
+    /// The attempt to come, since the counter was last reset.
+    pub attempt: u32,
+    /// The wait before it, as the policy, the jitter and the server's advice have it.
+    pub delay: Duration,
+    /// How long the connection has been down.
+    pub outage: Duration,
+    /// What failed.
+    pub reason: Reason,
+}
+
+/// A connection to be.
+#[must_use = "nothing happens before `connect` or `run`"]
+pub struct Builder {
+    request: Result<Request, Error>,
+    config: Config,
+    #[cfg(feature = "tls")]
+    trust: Trust,
+    on_request: Option<Hook>,
+    on_retry: Option<RetryHook>,
+    reports: bool,
+    seed: Option<u64>,
+}
+
+impl Builder {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            request: Request::new(url),
+            config: Config::default(),
+            #[cfg(feature = "tls")]
+            trust: Trust::default(),
+            on_request: None,
+            on_retry: None,
+            reports: false,
+            seed: None,
+        }
+    }
+
+    /// Sets the configuration. Its `wall_clock_origin_ms` is filled in, unless it is set.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a header to every request. What is wrong with it is said by `connect` and `run`.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.request(|request| request.add_header(name, value))
+    }
+
+    /// Offers a subprotocol, after those offered before.
+    pub fn subprotocol(self, protocol: &str) -> Self {
+        self.request(|request| request.add_subprotocol(protocol))
+    }
+
+    /// Sets the `Authorization` header to a bearer token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.request(|request| request.set_bearer(token))
+    }
+
+    fn request(mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
+        self.request = self.request.and_then(|mut request| change(&mut request).map(|()| request));
+        self
+    }
+
+    /// Says whom to trust on `wss://`. Default: the certificates that the system trusts.
+    #[cfg(feature = "tls")]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// Sets the request hook: called once per attempt, it may change the URL, the headers and the
+    /// token. It runs on a thread of its own and may block; the dial timeout covers it.
+    pub fn on_request(
+        mut self,
+        hook: impl FnMut(&mut Attempt<'_>) -> Result<(), HookError> + Send + 'static,
+    ) -> Self {
+        self.on_request = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets the retry hook: called before each wait, it may override the delay or give up. It runs
+    /// on the driver's thread and must not block.
+    pub fn on_retry(
+        mut self,
+        hook: impl FnMut(&RetryContext) -> RetryChoice + Send + 'static,
+    ) -> Self {
+        self.on_retry = Some(Box::new(hook));
+        self
+    }
+
+    /// Whether the notices about single messages, duplicates, pongs and room are told too. Default
+    /// off. With it on they must be fetched: a consumer that lags by `inbox.max_messages` of them
+    /// has `send` wait, or be refused.
+    pub fn reports(mut self, reports: bool) -> Self {
+        self.reports = reports;
+        self
+    }
+
+    /// Sets the seed of every random choice. Default: one from the operating system.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Starts a thread that connects, and returns at once; with the config's `connect.fail_fast`,
+    /// when the first attempt has succeeded.
+    ///
+    /// # Errors
+    /// [`Error`] for what can never work, and [`Error::Closed`] for a first attempt that failed.
+    pub fn connect(self) -> Result<Client, Error> {
+        let fail_fast = self.config.connect.fail_fast && self.config.connect.auto;
+        let (driver, handle) = self.prepare(ToInbox)?;
+        let client = Client::new(handle);
+        thread::Builder::new()
+            .name("perennial".to_owned())
+            .spawn(move || driver.run())
+            .map_err(|source| Error::Io { what: "start a thread", source })?;
+        if fail_fast && let Err(NotOpen::Closed(closed)) = client.wait_open(Duration::MAX) {
+            return Err(Error::Closed(closed));
+        }
+        Ok(client)
+    }
+
+    /// Connects and drives the connection on this thread, until it is closed. `callback` is told
+    /// every notice; it must not block, and [`ControlFlow::Break`] closes with code 1000 and tells
+    /// it no more.
+    ///
+    /// # Errors
+    /// [`Error`] for what can never work.
+    pub fn run<F>(self, callback: F) -> Result<Closed, Error>
+    where
+        F: FnMut(&Handle, Notice) -> ControlFlow<()>,
+    {
+        let reports = self.reports;
+        let (driver, _) = self.prepare(ToCallback::new(callback, reports))?;
+        Ok(driver.run())
+    }
+
+    fn prepare<S: Sink>(self, sink: S) -> Result<(Driver<S>, Handle), Error> {
+        let request = self.request?;
+        #[cfg(feature = "tls")]
+        let tls = {
+            let tls = Tls::new(self.trust);
+            // What is wrong with it is said now, rather than at every attempt.
+            if request.is_tls() || tls.is_explicit() {
+                tls.config()?;
+            }
+            tls
+        };
+        let io = |what| move |source| Error::Io { what, source };
+        let poller = Arc::new(Poller::new().map_err(io("watch sockets"))?);
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(|error| {
+                io("get random bytes")(std::io::Error::other(error.to_string()))
+            })?,
+        };
+        let mut config = self.config.into_builder();
+        if config.wall_clock_origin_ms == 0 {
+            config.wall_clock_origin_ms = unix_ms();
+        }
+        let config = config.build().map_err(Error::Config)?;
+        let dialing = Dialing {
+            poller: Arc::clone(&poller),
+            limits: mapping::web_socket_config(&config),
+            #[cfg(feature = "tls")]
+            tls,
+            last_key: 0,
+        };
+        let clock = Clock::start();
+        let target = request.target();
+        let inbox = Inbox::new(&config, self.reports);
+        let waits = config.outbox.overflow == Overflow::Wait;
+        let dialect = BuiltIn::new(&config.dialect);
+        let connection = Connection::new(config.clone(), dialect, seed, clock.now());
+        let shared = Arc::new(Shared::new(connection, poller, clock, inbox));
+        let handle = Handle::new(shared, waits);
+        let preparer = Preparer::new(request, self.on_request);
+        let on_retry = self.on_retry;
+        let driver = Driver::new(handle.clone(), sink, config, dialing, preparer, on_retry, target);
+        Ok((driver, handle))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("request", &self.request)
+            .field("config", &self.config)
+            .field("reports", &self.reports)
+            .finish_non_exhaustive()
+    }
+}

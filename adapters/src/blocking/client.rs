@@ -1,0 +1,138 @@
+//! The receiving half.
+
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use perennial_core::{Closed, Message, Notice};
+
+use super::builder::Builder;
+use super::handle::Handle;
+use super::inbox::Fetched;
+use crate::error::Timeout;
+
+/// A connection that is driven by a thread of its own.
+///
+/// Every method of [`Handle`] is its method too. What is received is fetched with
+/// [`recv`](Self::recv) and its like; while nobody does, at most the config's `inbox.max_messages`
+/// and `inbox.max_bytes` are held and then reading stops. Of the notices about the state the last
+/// 1024 are held; see [`coalesced`](Self::coalesced).
+///
+/// Dropping it closes with code 1000, in the background and bounded by the config's
+/// `close.timeout`. What is still queued then is lost: [`drain`](Handle::drain) and
+/// [`join`](Self::join) before.
+#[derive(Debug)]
+pub struct Client {
+    handle: Handle,
+}
+
+impl Client {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    /// A client to be, for `url`.
+    #[must_use]
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    /// Another handle to this connection.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The next notice; waits for it. `None` after [`Notice::Closed`] was fetched.
+    pub fn recv(&mut self) -> Option<Notice> {
+        self.recv_stamped().map(|(_, notice)| notice)
+    }
+
+    /// The next notice, and when it came, since the start; waits for it.
+    pub fn recv_stamped(&mut self) -> Option<(Duration, Notice)> {
+        // Without a deadline there is no timeout.
+        self.fetch(None).ok().flatten()
+    }
+
+    /// The next notice; waits for it at most so long. `Ok(None)` after [`Notice::Closed`] was
+    /// fetched.
+    ///
+    /// # Errors
+    /// [`Timeout`] when nothing came.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Notice>, Timeout> {
+        Ok(self.recv_stamped_timeout(timeout)?.map(|(_, notice)| notice))
+    }
+
+    /// As [`recv_timeout`](Self::recv_timeout), with when it came, since the start.
+    ///
+    /// # Errors
+    /// [`Timeout`] when nothing came.
+    pub fn recv_stamped_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<(Duration, Notice)>, Timeout> {
+        self.fetch(Instant::now().checked_add(timeout))
+    }
+
+    /// The next notice, if there is one already.
+    pub fn try_recv(&mut self) -> Option<Notice> {
+        let fetched = self.handle.shared().inbox.try_take()?;
+        Some(self.account(fetched).1)
+    }
+
+    /// The messages as they come; ends when the connection is closed. Other notices are passed
+    /// over.
+    pub fn messages(&mut self) -> impl Iterator<Item = Message> {
+        self.notices().filter_map(|notice| match notice {
+            Notice::Message(message) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// The notices as they come; ends after [`Notice::Closed`].
+    pub fn notices(&mut self) -> impl Iterator<Item = Notice> {
+        std::iter::from_fn(move || self.recv())
+    }
+
+    /// Waits for the end. What arrives until then is lost. It does not itself close: see
+    /// [`close`](Handle::close) and [`drain`](Handle::drain).
+    #[must_use]
+    pub fn join(self) -> Closed {
+        self.handle.shared().inbox.abandon();
+        self.handle.shared().resume();
+        self.handle.wait_closed()
+    }
+
+    /// How many notices about the state were not fetched in time and made room for later ones.
+    #[must_use]
+    pub fn coalesced(&self) -> u64 {
+        self.handle.shared().inbox.coalesced()
+    }
+
+    fn fetch(&self, deadline: Option<Instant>) -> Result<Option<(Duration, Notice)>, Timeout> {
+        let fetched = self.handle.shared().inbox.wait(deadline)?;
+        Ok(fetched.map(|fetched| self.account(fetched)))
+    }
+
+    fn account(&self, fetched: Fetched) -> (Duration, Notice) {
+        if fetched.makes_room {
+            self.handle.shared().resume();
+        }
+        (Duration::from_nanos(fetched.at.as_nanos()), fetched.notice)
+    }
+}
+
+impl Deref for Client {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.handle.close();
+        self.handle.shared().inbox.abandon();
+        self.handle.shared().resume();
+    }
+}

@@ -1,0 +1,43 @@
+//! The blocking client: one thread per connection, no runtime.
+//!
+//! ```no_run
+//! let mut client = perennial::blocking::connect("ws://127.0.0.1:9001/")?;
+//! client.send("hello")?;
+//! for message in client.messages() {
+//!     println!("{:?}", message.payload);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The driver waits in the operating system's poller and nowhere else: an idle connection wakes up
+//! at the state machine's deadlines only.
+
+mod builder;
+mod client;
+mod dial;
+mod driver;
+mod handle;
+mod inbox;
+mod journal;
+mod link;
+mod lookup;
+mod polled;
+mod race;
+mod shared;
+mod sink;
+mod stream;
+
+pub use builder::{Builder, RetryContext};
+pub use client::Client;
+pub use handle::Handle;
+
+use crate::error::Error;
+
+/// Connects to `url` with every default.
+///
+/// # Errors
+/// [`Error`] for what can never work. That the server cannot be reached is not an error: it is
+/// tried again.
+pub fn connect(url: &str) -> Result<Client, Error> {
+    Client::builder(url).connect()
+}

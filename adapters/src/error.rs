@@ -1,0 +1,184 @@
+//! What can go wrong outside the state machine, typed. No message ever contains a secret.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use perennial_core::{Closed, ConfigError, EncodeError, Outgoing, Rejected};
+
+/// Why a connection could not be set up.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL cannot be used.
+    Url {
+        /// The rule that it breaks.
+        rule: String,
+    },
+    /// The URL's scheme is another than `ws` or `wss`.
+    Scheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// A header or a subprotocol cannot be used.
+    Header {
+        /// The header's name.
+        name: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// A file with trusted certificates cannot be read.
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The trusted certificates cannot be used.
+    Trust {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The configuration breaks a rule.
+    Config(ConfigError),
+    /// The operating system refused something that the client needs.
+    Io {
+        /// What was to be done.
+        what: &'static str,
+        /// Why it was refused.
+        source: io::Error,
+    },
+    /// The first attempt ended the connection, and the config says `connect.fail_fast`.
+    Closed(Box<Closed>),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Url { rule } => write!(f, "the URL {rule}"),
+            Error::Scheme { scheme } => {
+                write!(f, "the URL's scheme is {scheme}: use ws:// or wss://")
+            }
+            Error::Header { name, rule } => write!(f, "the header {name} {rule}"),
+            Error::CaFile { path, source } => {
+                write!(f, "the certificates in {} cannot be read: {source}", path.display())
+            }
+            Error::Trust { detail } => f.write_str(detail),
+            Error::Config(error) => write!(f, "the configuration's {error}"),
+            Error::Io { what, source } => write!(f, "cannot {what}: {source}"),
+            Error::Closed(closed) => write!(f, "{}", closed.reason),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::CaFile { source, .. } | Error::Io { source, .. } => Some(source),
+            Error::Url { .. }
+            | Error::Scheme { .. }
+            | Error::Header { .. }
+            | Error::Trust { .. }
+            | Error::Config(_)
+            | Error::Closed(_) => None,
+        }
+    }
+}
+
+/// A message that was not accepted. It comes back with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendError {
+    /// The message.
+    pub message: Outgoing,
+    /// Why it was not accepted.
+    pub refusal: Refusal,
+}
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The outbox is full, or the application does not fetch its reports.
+    Full,
+    /// The outbox stayed full for as long as the caller wanted to wait.
+    Timeout,
+    /// The message alone is larger than the outbox.
+    TooLarge {
+        /// Its size on the wire in bytes.
+        size: usize,
+        /// The config's `outbox.max_bytes`.
+        limit: usize,
+    },
+    /// The connection is closed, closing or draining.
+    Closed,
+    /// The dialect cannot write the message.
+    Unencodable(EncodeError),
+}
+
+impl SendError {
+    /// `None` when it was no message that was refused.
+    pub(crate) fn from_rejected(rejected: Rejected) -> Option<Self> {
+        let refusal = match &rejected {
+            Rejected::QueueFull(_) | Rejected::Busy(_) => Refusal::Full,
+            Rejected::TooLarge { size, limit, .. } => {
+                Refusal::TooLarge { size: *size, limit: *limit }
+            }
+            Rejected::Unencodable { error, .. } => Refusal::Unencodable(*error),
+            Rejected::Closed(_) | Rejected::NotQueued(_) | Rejected::InvalidClose(_) => {
+                Refusal::Closed
+            }
+        };
+        rejected.into_message().map(|message| Self { message, refusal })
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.refusal {
+            Refusal::Full => {
+                f.write_str("the outbox is full: send again later, or raise its limits")
+            }
+            Refusal::Timeout => f.write_str("the outbox stayed full for too long"),
+            Refusal::TooLarge { size, limit } => write!(
+                f,
+                "the message takes {size} bytes and the outbox holds {limit}: raise outbox.max_bytes"
+            ),
+            Refusal::Closed => f.write_str("the connection takes no more messages: it closes"),
+            Refusal::Unencodable(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// Nothing happened within the time that the caller wanted to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout;
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the wait timed out")
+    }
+}
+
+impl std::error::Error for Timeout {}
+
+/// A connection that is not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotOpen {
+    /// It did not open within the time that the caller wanted to wait.
+    Timeout,
+    /// It is closed, and never opens again.
+    Closed(Box<Closed>),
+}
+
+impl fmt::Display for NotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotOpen::Timeout => f.write_str("the connection did not open in time"),
+            NotOpen::Closed(closed) => write!(f, "the connection is closed: {}", closed.reason),
+        }
+    }
+}
+
+impl std::error::Error for NotOpen {}
