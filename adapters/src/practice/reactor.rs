@@ -171,6 +171,7 @@ impl Reactor {
     // ----- the listener -----
 
     /// Listens again after [`unwatch_listener`](Self::unwatch_listener), or for the first time.
+    #[allow(unsafe_code)]
     pub(super) fn watch_listener(&mut self) -> io::Result<()> {
         self.listen.open()?;
         let Some(listener) = self.listen.socket() else { return Ok(()) };
@@ -229,6 +230,7 @@ impl Reactor {
         Stream::plain(tcp)
     }
 
+    #[allow(unsafe_code)]
     fn admit(&mut self, tcp: TcpStream) -> io::Result<()> {
         self.last_number += 1;
         let number = self.last_number;
