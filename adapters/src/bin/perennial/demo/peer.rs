@@ -32,6 +32,15 @@ pub(super) struct Seen {
     /// How long each outage lasted.
     pub(super) recoveries: Vec<Duration>,
     lost_at: Option<Duration>,
+    /// Changes of state that were not shown yet.
+    changes: Vec<Change>,
+}
+
+/// A change of state.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) to: State,
+    pub(super) reason: Option<String>,
 }
 
 /// What a look at a connection shows.
@@ -43,7 +52,8 @@ pub(super) struct Glance {
     pub(super) queue: usize,
     pub(super) acknowledged: u64,
     pub(super) received: u64,
-    pub(super) reason: Option<String>,
+    /// What happened since the last look; an outage may be shorter than the time between two.
+    pub(super) changes: Vec<Change>,
 }
 
 /// What is left of a connection at the end.
@@ -91,14 +101,15 @@ impl Peer {
 
     pub(super) fn glance(&self) -> Glance {
         let status = self.handle.status();
+        let mut seen = lock(&self.seen);
         Glance {
             state: status.state,
             attempt: status.attempt,
             rtt: status.rtt,
             queue: status.queued + status.in_flight,
             acknowledged: status.counters.acknowledged,
-            received: lock(&self.seen).news.len() as u64,
-            reason: status.last_error,
+            received: seen.news.len() as u64,
+            changes: std::mem::take(&mut seen.changes),
         }
     }
 
@@ -179,14 +190,17 @@ fn receive(mut client: Client, seen: &Mutex<Seen>, position: &AtomicU64) {
                     position.fetch_max(id, Ordering::AcqRel);
                 }
             }
-            Notice::StateChanged { to: State::Open, .. } => {
+            Notice::StateChanged { to, reason, .. } => {
                 let mut seen = lock(seen);
-                if let Some(lost_at) = seen.lost_at.take() {
-                    seen.recoveries.push(at.saturating_sub(lost_at));
+                match (to, seen.lost_at.take()) {
+                    (State::Open, Some(lost_at)) => {
+                        seen.recoveries.push(at.saturating_sub(lost_at));
+                    }
+                    (State::Reconnecting, _) => seen.lost_at = Some(at),
+                    (State::Connecting | State::Open | State::Closed, _) => {}
                 }
-            }
-            Notice::StateChanged { to: State::Reconnecting, .. } => {
-                lock(seen).lost_at = Some(at);
+                let reason = reason.map(|reason| reason.to_string());
+                seen.changes.push(Change { to, reason });
             }
             _ => {}
         }

@@ -136,8 +136,7 @@ mod tests {
 
     #[test]
     fn a_resend_under_the_same_id_is_no_duplicate_and_under_another_is() {
-        let upstream =
-            Upstream::new(&[message(1, "a", 1), message(1, "a", 1), message(2, "a", 2)]);
+        let upstream = Upstream::new(&[message(1, "a", 1), message(1, "a", 1), message(2, "a", 2)]);
         assert_eq!((upstream.distinct("a"), upstream.repeated("a")), (2, 0));
         let upstream = Upstream::new(&[message(1, "a", 1), message(3, "a", 1)]);
         assert_eq!((upstream.distinct("a"), upstream.repeated("a")), (1, 1));

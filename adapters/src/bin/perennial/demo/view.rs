@@ -26,7 +26,7 @@ pub(super) struct View {
 struct Line {
     name: &'static str,
     bar: ProgressBar,
-    last: Option<Glance>,
+    last: Option<State>,
     /// One mark per [`MARK`]: whether the connection was open throughout.
     timeline: String,
     was_down: bool,
@@ -34,9 +34,9 @@ struct Line {
 
 impl View {
     pub(super) fn new(names: &[&'static str], start: Instant) -> Self {
-        let terminal = io::stdout().is_terminal().then(|| {
-            MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::stdout())
-        });
+        let terminal = io::stdout()
+            .is_terminal()
+            .then(|| MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::stdout()));
         let line_style = ProgressStyle::with_template("{msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let lines = names
@@ -72,18 +72,16 @@ impl View {
     pub(super) fn show(&mut self, index: usize, glance: &Glance) {
         self.seen_now = 0;
         let Some(line) = self.lines.get_mut(index) else { return };
-        line.was_down |= glance.state != State::Open;
-        let changed = line.last.as_ref().is_none_or(|last| last.state != glance.state);
-        line.last = Some(glance.clone());
-        if self.terminal.is_some() {
-            line.bar.set_message(line.text());
-        } else if changed {
-            let name = line.name;
-            let text = match (&glance.reason, glance.state) {
-                (Some(reason), State::Reconnecting) => format!("{name} reconnecting: {reason}"),
-                (_, state) => format!("{name} {state}"),
-            };
-            self.say(&text);
+        line.was_down |= glance.state != State::Open
+            || glance.changes.iter().any(|change| change.to != State::Open);
+        line.bar.set_message(line.text(glance));
+        line.last = Some(glance.state);
+        let name = line.name;
+        if self.terminal.is_none() {
+            for change in &glance.changes {
+                let reason = change.reason.as_ref().map_or(String::new(), |r| format!(": {r}"));
+                self.say(&format!("{name} {}{reason}", change.to));
+            }
         }
     }
 
@@ -95,7 +93,7 @@ impl View {
         self.next_mark += MARK;
         for line in &mut self.lines {
             line.timeline.push(if line.was_down { '·' } else { '━' });
-            line.was_down = line.last.as_ref().is_none_or(|last| last.state != State::Open);
+            line.was_down = line.last != Some(State::Open);
         }
     }
 
@@ -127,8 +125,7 @@ impl View {
 }
 
 impl Line {
-    fn text(&self) -> String {
-        let Some(glance) = &self.last else { return String::new() };
+    fn text(&self, glance: &Glance) -> String {
         let state = format!("{:<12}", glance.state.as_str());
         let state = match glance.state {
             State::Open => style(state).green(),
@@ -141,7 +138,11 @@ impl Line {
         );
         format!(
             "{:<6}{state} try {:<2} rtt {rtt}  queue {:<4} acked {:<5} got {:<5} {}",
-            self.name, glance.attempt, glance.queue, glance.acknowledged, glance.received,
+            self.name,
+            glance.attempt,
+            glance.queue,
+            glance.acknowledged,
+            glance.received,
             self.timeline
         )
     }
