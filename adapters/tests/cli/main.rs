@@ -1,0 +1,11 @@
+//! The command line as a black box: the built binary against practice servers on loopback.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod connect;
+mod exit;
+mod load;
+mod process;
+mod request;
+mod serve;
+mod usage;
