@@ -5,7 +5,9 @@
 mod connect;
 mod exit;
 mod load;
+mod outbox;
 mod process;
 mod request;
 mod serve;
+mod tls;
 mod usage;

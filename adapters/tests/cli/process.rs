@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longer than anything here takes, on any machine.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perennial"));
     command.args(arguments);
     command
 }
 
 /// A run in progress.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -29,19 +29,19 @@ pub struct Running {
 
 /// A run that ended.
 #[derive(Debug)]
-pub struct Finished {
-    pub status: i32,
-    pub stdout: Vec<String>,
-    pub stderr: String,
-    pub took: Duration,
+pub(crate) struct Finished {
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl Running {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::spawn(&mut command(arguments))
     }
 
-    pub fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let started = Instant::now();
         let mut child = command
             .stdin(Stdio::piped())
@@ -69,31 +69,31 @@ impl Running {
         Self { child, stdin, lines, seen: Vec::new(), stderr, started }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Writes to stdin. A run that ended is no reason to fail here.
-    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(bytes.as_ref()).and_then(|()| stdin.flush());
         }
     }
 
     /// Writes to stdin on a thread, for more than a pipe holds, then ends it.
-    pub fn say_all(&mut self, bytes: Vec<u8>) {
+    pub(crate) fn say_all(&mut self, bytes: Vec<u8>) {
         let mut stdin = self.stdin.take().unwrap();
         std::thread::spawn(move || {
             let _ = stdin.write_all(&bytes);
         });
     }
 
-    pub fn end_stdin(&mut self) {
+    pub(crate) fn end_stdin(&mut self) {
         self.stdin = None;
     }
 
     /// The next line of stdout.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         match self.lines.recv_timeout(LIMIT) {
             Ok(line) => {
                 self.seen.push(line.clone());
@@ -104,7 +104,7 @@ impl Running {
     }
 
     /// The next event of that name; those before it are kept.
-    pub fn event(&mut self, name: &str) -> Value {
+    pub(crate) fn event(&mut self, name: &str) -> Value {
         loop {
             let event: Value = serde_json::from_str(&self.line()).unwrap();
             if event["event"] == name {
@@ -114,7 +114,7 @@ impl Running {
     }
 
     /// Until the next state change to that state.
-    pub fn state(&mut self, to: &str) -> Value {
+    pub(crate) fn state(&mut self, to: &str) -> Value {
         loop {
             let event = self.event("state");
             if event["to"] == to {
@@ -124,13 +124,13 @@ impl Running {
     }
 
     #[cfg(unix)]
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
     /// Waits for the end.
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         loop {
             match self.lines.recv_timeout(LIMIT.saturating_sub(self.started.elapsed())) {
                 Ok(line) => self.seen.push(line),
@@ -168,23 +168,23 @@ impl Drop for Running {
 }
 
 /// Runs to the end with that stdin.
-pub fn run(arguments: &[&str], stdin: impl Into<Vec<u8>>) -> Finished {
+pub(crate) fn run(arguments: &[&str], stdin: impl Into<Vec<u8>>) -> Finished {
     let mut running = Running::start(arguments);
     running.say_all(stdin.into());
     running.finish()
 }
 
 impl Finished {
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.stdout.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn named(&self, name: &str) -> Vec<Value> {
+    pub(crate) fn named(&self, name: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["event"] == name).collect()
     }
 
     /// The ledger, which must be the last line, and must agree with itself and the other events.
-    pub fn ledger(&self) -> Value {
+    pub(crate) fn ledger(&self) -> Value {
         let events = self.events();
         let ledger = events.last().unwrap().clone();
         assert_eq!(ledger["event"], "ledger", "{self:?}");
@@ -210,7 +210,7 @@ impl Finished {
         ledger
     }
 
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let text = |event: &Value| event["text"].as_str().unwrap().to_owned();
         self.named("message").iter().map(text).collect()
     }

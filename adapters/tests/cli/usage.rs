@@ -60,6 +60,7 @@ fn no_secret_is_repeated() {
         &["connect", "http://u:s3cr3t@h/?s3cr3t"],
         &["connect", "ws://u:s3cr3t@h:99999/?s3cr3t#s3cr3t"],
         &["connect", "u:s3cr3t@h"],
+        &["connect", "s3cr3t:p@h"],
         &["connect", url, "--url-command", "s3cr3t"],
         &["connect", url, "--cap", "s3cr3t"],
         &["connect", url, "--header", "s3cr3t"],
@@ -92,8 +93,8 @@ fn files_are_named() {
     refused(&["connect", URL, "--config", "/no/such.json"], &["/no/such.json"]);
     // Whatever the URL's scheme.
     for url in [URL, "wss://127.0.0.1:9/"] {
-        refused(&["connect", url, "--ca", "/no/such.pem"], &["/no/such.pem"]);
-        refused(&["connect", url, "--ca", path], &[path]);
+        refused(&["connect", url, "--ca", "/no/such.pem"], &["--ca", "/no/such.pem"]);
+        refused(&["connect", url, "--ca", path], &["--ca", path]);
     }
 }
 

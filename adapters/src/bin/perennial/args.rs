@@ -6,7 +6,7 @@ mod serve;
 use clap::{Parser, Subcommand};
 
 pub(crate) use connect::{AdapterName, BackoffName, ClassName, ConnectArgs, JitterName};
-pub(crate) use serve::{AppName, ServeArgs};
+pub(crate) use serve::ServeArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -182,8 +182,9 @@ fn connect(
     let flags = Arc::new(Flags::default());
     let output = Arc::new(Output::stdout(start, args.events));
     stop_on_signals(handle.clone());
-    if let Some(limit) = args.deadline {
-        stop_at(start + limit, handle.clone(), Arc::clone(&flags));
+    // One past the end of time is none.
+    if let Some(deadline) = args.deadline.and_then(|limit| start.checked_add(limit)) {
+        stop_at(deadline, handle.clone(), Arc::clone(&flags));
     }
     read_stdin(args, config, &handle, &output, &flags);
 
@@ -210,10 +211,16 @@ fn not_connected(error: &Error) -> ExitCode {
     match error {
         Error::Io { .. } => {
             complain(&error.to_string());
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-        _ => Usage::new(error.to_string(), "see `perennial help connect`").report(),
+        Error::CaFile { .. } | Error::Trust { .. } => complain(&format!("--ca: {error}")),
+        // In `user:password@host` it is the user that looks like a scheme.
+        Error::Scheme { scheme } if !["http", "https"].contains(&scheme.as_str()) => {
+            complain("the URL does not begin with ws:// or wss://: write it in full");
+        }
+        _ => complain(&error.to_string()),
     }
+    ExitCode::from(2)
 }
 
 /// The first signal drains and closes, the second stops at once.

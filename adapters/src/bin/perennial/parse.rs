@@ -89,8 +89,8 @@ pub(crate) fn fraction(text: &str) -> Result<f64, Rule> {
 pub(crate) fn status(text: &str) -> Result<u16, Rule> {
     text.parse()
         .ok()
-        .filter(|status| (300..=599).contains(status))
-        .ok_or("give an HTTP status from 300 to 599, such as 503")
+        .filter(|status| (200..=599).contains(status))
+        .ok_or("give an HTTP status from 200 to 599, such as 503")
 }
 
 pub(crate) fn close_code(text: &str) -> Result<u16, Rule> {

@@ -195,7 +195,7 @@ mod tests {
             (&["connect"], &["URL", "--url-command"]),
             (&["connect", url, "--heartbeat-style", "literal:x"], &["--heartbeat-style", "PING"]),
             (&["serve", "--for", "1s"], &["--refuse"]),
-            (&["serve", "--refuse", "101"], &["--refuse", "300"]),
+            (&["serve", "--refuse", "101"], &["--refuse", "200"]),
             (&["replay", "x"], &["replay"]),
             (&["ws://127.0.0.1:1"], &["connect"]),
         ] {

@@ -8,13 +8,14 @@ use perennial_core::{Backoff, Class, Duration, Jitter, Overflow};
 use crate::parse::{self, HeaderArg, HeartbeatArg, ResumeArg, StyleArg};
 
 const HELP: &str = "\
-Every line of stdin is one text message, without its line ending (`\\n` or `\\r\\n`). Every message
-received is one line of stdout: a text as it is, a binary message as its bytes. With `--events` stdout
-carries one JSON object per event instead, a binary message as base64. stderr is for people.
+Every line of stdin is one text message, without its line ending (`\\n` or `\\r\\n`). Every
+message received is one line of stdout: a text as it is, a binary message as its bytes. With
+--events stdout carries one JSON object per event instead, a binary message as base64. stderr
+is for people.
 
-At the end of stdin, and after SIGINT or SIGTERM, what is queued is sent (for as long as --drain
-allows) and the connection is closed with 1000. A second signal stops at once. A connection that was
-never open is waited for as long as --drain allows, too.
+At the end of stdin, and after SIGINT or SIGTERM, what is queued is sent (for as long as
+--drain allows) and the connection is closed with 1000. A second signal stops at once. At the
+end of stdin a connection that was never open is waited for as long as --drain allows, too.
 
 DUR is a number and a unit: 250ms, 10s, 2m. SIZE is bytes or a number and a unit: 64KiB, 1MiB.
 
