@@ -180,5 +180,8 @@ pub(crate) fn at(event: &Value) -> u64 {
 /// The value at the `percent`-th place of a sorted list.
 pub(crate) fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let last = sorted.len().saturating_sub(1);
-    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1).min(last)).copied().unwrap_or(0)
+    sorted
+        .get((sorted.len() * percent).div_ceil(100).saturating_sub(1).min(last))
+        .copied()
+        .unwrap_or(0)
 }

@@ -119,12 +119,7 @@ pub(crate) fn outage(report: &mut Report) -> Outcome {
         .map(|start| dials.iter().filter(|at| (*start..start + 1_000).contains(*at)).count())
         .max()
         .unwrap_or(0);
-    report.figure(
-        "attempts",
-        &dials.len().to_string(),
-        "4 to 15",
-        (4..=15).contains(&dials.len()),
-    );
+    report.figure("attempts", &dials.len().to_string(), "4 to 15", (4..=15).contains(&dials.len()));
     report.figure("attempts in one second", &busiest.to_string(), "at most 5", busiest <= 5);
     let late = open.saturating_duration_since(back);
     report.figure(
