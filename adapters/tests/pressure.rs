@@ -276,19 +276,32 @@ fn sending_in_the_callback_never_waits_for_itself() {
 
 #[test]
 fn a_dead_peer_is_found_while_sending_at_full_speed() {
-    let server = Server::start(|_, stream| {
-        let mut socket = accept(stream);
-        drain(socket.get_mut());
-    });
-    let mut config = quick();
-    config.heartbeat.interval = Duration::from_millis(50);
-    config.heartbeat.deadline = Duration::from_millis(50);
-    config.outbox.overflow = Overflow::Wait;
-    config.retry.max_attempts = Some(1);
-    let mut client = connect(&server.url(), config);
-    let handle = client.handle();
-    let sender = thread::spawn(move || while handle.send("x".repeat(1000)).is_ok() {});
-    find(&mut client, |notice| matches!(notice, Notice::Dead { .. }).then_some(()));
-    client.abort();
-    sender.join().unwrap();
+    // With reports the sender is held up all the time by those that were not fetched yet. That must
+    // not hold up the reading, whose pauses would put off the deadline for ever.
+    for reports in [false, true] {
+        let server = Server::start(|_, stream| {
+            let mut socket = accept(stream);
+            drain(socket.get_mut());
+        });
+        let mut config = quick();
+        config.heartbeat.interval = Duration::from_millis(50);
+        config.heartbeat.deadline = Duration::from_millis(50);
+        config.outbox.overflow = Overflow::Wait;
+        config.inbox.max_messages = 16;
+        config.retry.max_attempts = Some(1);
+        let mut client = Client::builder(&server.url())
+            .config(config.build().unwrap())
+            .reports(reports)
+            .connect()
+            .unwrap();
+        let handle = client.handle();
+        let sender = thread::spawn(move || while handle.send("x".repeat(1000)).is_ok() {});
+        let start = Instant::now();
+        find(&mut client, |notice| matches!(notice, Notice::Dead { .. }).then_some(()));
+        assert!(start.elapsed() < Duration::from_secs(5), "put off fifty times over");
+        client.abort();
+        // What is left is fetched, or the sender would wait for it.
+        while client.recv().is_some() {}
+        sender.join().unwrap();
+    }
 }

@@ -468,7 +468,7 @@ impl World {
                 HeartbeatFrames::None => word("ping", "pong").into(),
             },
             DialectConfig::Text { ping, pong } => word(ping, pong).into(),
-            DialectConfig::Plain => word("ping", "pong").into(),
+            DialectConfig::Plain | DialectConfig::Custom => word("ping", "pong").into(),
         }
     }
 
