@@ -39,6 +39,7 @@ struct Queues {
     coalesced: u64,
     /// Somebody waits for room.
     wanted: bool,
+    /// The one who fetches waits, and was not woken yet.
     waiting: bool,
     /// Nothing more will come.
     finished: bool,
@@ -110,11 +111,14 @@ impl Inbox {
                 queues.put(at, notice);
             }
         }
-        if queues.waiting {
-            self.arrived.notify_all();
-        }
         let full = self.is_full(&queues, 1);
         queues.wanted |= full;
+        let wake = std::mem::take(&mut queues.waiting);
+        drop(queues);
+        // Outside the lock, or the one who wakes up would wait for it.
+        if wake {
+            self.arrived.notify_one();
+        }
         !full
     }
 
