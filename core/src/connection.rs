@@ -257,6 +257,8 @@ impl<D: Dialect> Connection<D> {
             }
             if matches!(self.phase, Phase::Open)
                 && transport.takes_data()
+                // After a jump the link may well be dead: what is written now might be lost.
+                && (!self.heartbeat.is_probing() || self.reads_paused)
                 && let Some((index, frame)) =
                     self.outbox.hand_over(transport, &self.config.outbox, &mut self.output)
             {

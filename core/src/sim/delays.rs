@@ -221,8 +221,7 @@ fn is_fatal(config: &Config, reason: &Reason) -> bool {
         | Reason::MaxAttempts(_)
         | Reason::MaxOutage
         | Reason::Stopped(_)
-        | Reason::FirstFailed(_)
-        | Reason::CloseTimeout => true,
+        | Reason::FirstFailed(_) => true,
     }
 }
 
@@ -247,6 +246,17 @@ fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
             let high = nanos(retry.restart_delay[1]).min(cap);
             ((low, high), Some(Advice::CloseCode))
         }
-        _ => ((0, 0), None),
+        Reason::Application
+        | Reason::DialFailed(_)
+        | Reason::DialTimeout
+        | Reason::Ended(_)
+        | Reason::PeerClosed(_)
+        | Reason::Dead(_)
+        | Reason::Violated(_)
+        | Reason::Incapable(_)
+        | Reason::MaxAttempts(_)
+        | Reason::MaxOutage
+        | Reason::Stopped(_)
+        | Reason::FirstFailed(_) => ((0, 0), None),
     }
 }

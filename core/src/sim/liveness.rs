@@ -121,7 +121,24 @@ impl Liveness {
                     self.drain_until = Some(until);
                 }
             }
-            _ => {}
+            Event::Tick
+            | Event::Send(_)
+            | Event::Cancel(_)
+            | Event::Purge
+            | Event::Close(_)
+            | Event::Drain { .. }
+            | Event::Reconnect
+            | Event::Retry { .. }
+            | Event::PauseReads
+            | Event::ResumeReads
+            | Event::Opened { .. }
+            | Event::DialFailed { .. }
+            | Event::Received { .. }
+            | Event::Heard { .. }
+            | Event::Flushed { .. }
+            | Event::Buffered { .. }
+            | Event::Violated { .. }
+            | Event::Ended { .. } => {}
         }
     }
 
@@ -201,7 +218,19 @@ impl Liveness {
             Notice::StateChanged { to: State::Reconnecting | State::Closed, .. } => {
                 self.open = None;
             }
-            _ => {}
+            Notice::StateChanged { .. }
+            | Notice::Dialing { .. }
+            | Notice::Retrying { .. }
+            | Notice::Suspended { .. }
+            | Notice::Message(_)
+            | Notice::Duplicate { .. }
+            | Notice::Flushed { .. }
+            | Notice::Acknowledged { .. }
+            | Notice::Undelivered { .. }
+            | Notice::Writable
+            | Notice::Pong { .. }
+            | Notice::Warning(_)
+            | Notice::Closed(_) => {}
         }
         Ok(())
     }
@@ -297,7 +326,11 @@ impl Liveness {
         }
         if let Some(probe) = &open.probe {
             let until = probe.until;
-            demand!(21, now < until || open.unsure, "the probe is unanswered at {now}, past {until}");
+            demand!(
+                21,
+                now < until || open.unsure,
+                "the probe is unanswered at {now}, past {until}"
+            );
         }
         Ok(())
     }

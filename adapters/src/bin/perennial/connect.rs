@@ -264,7 +264,7 @@ fn read_stdin(
     let outbox = config.outbox.clone();
     let id_field = match &config.dialect {
         DialectConfig::Json(json) => Some(json.id_field.clone()),
-        DialectConfig::Plain | DialectConfig::Text { .. } => None,
+        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => None,
     };
     let (stay, wait) = (args.stay, config.close.drain);
     std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 mod args;
 mod connect;
+mod demo;
 mod effective;
 mod errors;
 mod events;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
         Ok(Cli { command: Command::Serve(args) }) => serve::run(&args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Completions { shell } }) => completions(shell),
         Err(error) => usage::report(&error),
     }

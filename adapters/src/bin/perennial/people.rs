@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use perennial_core::{Closed, ClosedBy, Duration, Notice, Reason, State, Warning};
+use perennial_core::{Closed, ClosedBy, Duration, Notice, State, Warning};
 
 use crate::errors::complain;
 use crate::ledger::{Ledger, Outcome};
@@ -79,11 +79,7 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
         Outcome::Short if closed.by == ClosedBy::Policy => {
             tell(&format!("gave up: {}", closed.reason));
         }
-        Outcome::Short | Outcome::Done => {
-            if closed.reason == Reason::CloseTimeout {
-                tell("the server did not answer the close");
-            }
-        }
+        Outcome::Short | Outcome::Done => {}
     }
     if let Some(shortfall) = ledger.shortfall() {
         tell(&shortfall);
