@@ -16,6 +16,13 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
         Some(path) => file::over(preset.into_builder(), path)?,
         None => preset.into_builder(),
     };
+    if builder.dialect == DialectConfig::Custom {
+        let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
+        return Err(Usage::new(
+            file.unwrap_or_default() + "dialect is custom, which only a program can bring",
+            "choose plain, text or json",
+        ));
+    }
     options::apply(args, &mut builder)?;
     if builder.outbox.class == Class::Acknowledged && !acknowledges(&builder) {
         let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));

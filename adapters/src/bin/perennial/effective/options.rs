@@ -148,7 +148,8 @@ fn dialect(args: &ConnectArgs, config: DialectConfig, acks: bool) -> DialectConf
         return config;
     }
     let (frames, json) = match config {
-        DialectConfig::Plain => (HeartbeatFrames::None, None),
+        // A custom one is refused before the run.
+        DialectConfig::Plain | DialectConfig::Custom => (HeartbeatFrames::None, None),
         DialectConfig::Text { ping, pong } => (HeartbeatFrames::Literals { ping, pong }, None),
         DialectConfig::Json(json) => (json.heartbeat.clone(), Some(json)),
     };

@@ -139,6 +139,7 @@ fn a_bad_file_is_named_with_its_field() {
         (r#"{} {}"#, "trailing"),
         ("[]", "no config"),
         (r#"{"retry":[]}"#, "retry"),
+        (r#"{"dialect":"custom"}"#, "dialect"),
     ] {
         let file = file(text);
         let path = file.path().to_str().expect("UTF-8");
