@@ -178,7 +178,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         self.compare(&moment, shadow, backwards)?;
         let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
             && event_transport(event).is_some_and(|id| self.wire.hears(id));
-        self.liveness.begin(self.drained);
+        // Pings that waited for the control frames' credit may come together.
+        self.liveness.begin(self.drained && self.wire.controls() < 64);
         self.drained = false;
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());

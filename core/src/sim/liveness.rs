@@ -58,7 +58,7 @@ pub(super) struct Liveness {
     open: Option<Open>,
     closing: Option<Instant>,
     drain_until: Option<Instant>,
-    /// Pings written since the last event, if all was drained before it.
+    /// Pings written since the last event, if nothing waited to be written before it.
     burst: Option<u32>,
     /// Whether the attempt counter may be reset in the event at hand.
     stable: bool,
@@ -260,7 +260,7 @@ impl Liveness {
         Ok(())
     }
 
-    /// An event comes; `drained` says whether everything before it was taken.
+    /// An event comes; `drained` says whether nothing waits to be written.
     pub(super) fn begin(&mut self, drained: bool) {
         self.burst = drained.then_some(0);
     }
@@ -297,7 +297,11 @@ impl Liveness {
         }
         if let Some(probe) = &open.probe {
             let until = probe.until;
-            demand!(21, now < until || open.unsure, "the probe is unanswered at {now}, past {until}");
+            demand!(
+                21,
+                now < until || open.unsure,
+                "the probe is unanswered at {now}, past {until}"
+            );
         }
         Ok(())
     }
