@@ -139,7 +139,8 @@ impl Dedupe {
 
     /// The slot where the search for an id begins.
     fn home(&self, id: u64) -> usize {
-        // Twice, with the key in both: one round alone lets some differences through unchanged.
+        // Two rounds, the key in each: splitmix64 can be undone and was not made against an
+        // adversary, and the second round is a cheap margin.
         let (_, hash) = splitmix64(id ^ self.key);
         let (_, hash) = splitmix64(hash ^ self.key.rotate_left(32));
         // The mask keeps what fits the table.

@@ -21,6 +21,7 @@ fn an_object_with_an_id_goes_out_unchanged() {
         (r#"{"id":18446744073709551615}"#, u64::MAX),
         (" {\n \"x\" : [ {\"id\":1} ] , \"id\" : 7 }\t", 7),
         (r#"{"\u0069d":9}"#, 9),
+        (r#"{"\u0069\u0064":9}"#, 9),
         (r#"{"id":1,"id":2}"#, 2),
         (r#"{"id":"1","id":2}"#, 2),
         (r#"{"type":"ping","id":3}"#, 3),
@@ -151,6 +152,10 @@ fn what_cannot_be_written_comes_back() {
     assert_eq!(refused(&mut dialect, text("x"), acknowledged), EncodeError::NoAcks);
     assert_eq!(refused(&mut dialect, own.clone(), acknowledged), EncodeError::NoAcks);
     assert_eq!(written(&mut dialect, "x", 7).1, Some(7));
+
+    // A config refuses this, as no message gets an id; so does the dialect by itself.
+    let mut dialect = json(|c| c.envelope = false);
+    assert_eq!(refused(&mut dialect, own.clone(), acknowledged), EncodeError::NoAcks);
 
     let mut dialect = json(|c| {
         c.acks = false;
