@@ -3,5 +3,6 @@
 pub mod scenario;
 pub mod server;
 pub mod setup;
+pub mod step;
 #[cfg(feature = "proptest")]
 pub mod strategies;

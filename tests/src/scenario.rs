@@ -1,7 +1,4 @@
-//! Steps that happen to a connection, and the driver that carries them out under the checker.
-//!
-//! Steps name things relatively (the current transport, the last ping, the third id written), so
-//! that a sequence stays meaningful when some of it is taken away.
+//! The driver that carries out steps under the checker, and what the peer remembers.
 
 use perennial_core::sim::{Checked, Violation};
 use perennial_core::{
@@ -10,118 +7,7 @@ use perennial_core::{
     State, TransportId,
 };
 
-/// Whose event it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Whom {
-    /// The transport dialled last.
-    #[default]
-    Current,
-    /// One dialled so many before it.
-    Past(u8),
-    /// One that may be dialled later.
-    Future(u8),
-}
-
-/// How time passes. In milliseconds, unless it says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Clock {
-    /// To the deadline exactly.
-    Deadline,
-    /// Past the deadline.
-    Late(u8),
-    /// Half way to the deadline.
-    Early,
-    /// On.
-    By(u8),
-    /// Backwards.
-    Back(u8),
-    /// On, by seconds.
-    Jump(u16),
-}
-
-/// What the peer sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Inbound {
-    /// A message, with an id or without.
-    Message(Option<u8>),
-    /// Binary data of so many bytes.
-    Binary(u8),
-    /// The protocol's ping.
-    Ping,
-    /// The answer to the last ping but so many.
-    Pong(u8),
-    /// A pong that answers nothing.
-    WrongPong(u64),
-    /// The dialect's ping.
-    DialectPing,
-    /// The dialect's pong.
-    DialectPong,
-    /// An acknowledgement of the last id written but so many.
-    Ack(u8, bool),
-    /// An acknowledgement of that id, written or not.
-    AnyAck(u64, bool),
-    /// An acknowledgement of what is no id.
-    BadAck,
-    /// What nests too deeply.
-    Deep,
-    /// A close frame.
-    Close(Option<u16>),
-}
-
-/// Something that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Step {
-    /// Time passes, and the connection is told so.
-    Tick(Clock),
-    /// Time passes until the next event.
-    Pass(Clock),
-    /// From now on actions are taken only when a step says so, or again after each.
-    Lazy(bool),
-    /// Takes so many actions, and one more.
-    Poll(u8),
-    /// The dial succeeds; the bits are what the transport lacks.
-    Opened(Whom, u8),
-    /// The dial fails in one of several ways; the last is what the server asks for.
-    DialFailed(Whom, u8, u16),
-    /// The peer sends something.
-    Receive(Whom, Inbound),
-    /// Bytes come.
-    Heard(Whom),
-    /// All that was written is flushed, but so many writes.
-    Flushed(Whom, u8),
-    /// More than was written is flushed.
-    FlushedBeyond(Whom, u8),
-    /// So many bytes wait.
-    Buffered(Whom, u16),
-    /// The peer breaks the protocol.
-    Violated(Whom, u16),
-    /// The transport ends.
-    Ended(Whom),
-    /// The application sends so many bytes, of a class and a lifetime or the default ones.
-    Send(u8, u8, Option<u8>),
-    /// The application sends one of several oddities.
-    SendOdd(u8),
-    /// The application takes back the last message but so many.
-    Cancel(u8),
-    /// It takes back all.
-    Purge,
-    /// It closes.
-    Close(u16),
-    /// It drains.
-    Drain(Option<u8>),
-    /// It wants a new transport.
-    Reconnect,
-    /// The retry hook answers: about the pending attempt plus so many, keep, stop, or a delay.
-    Retry(u8, Option<Option<u8>>),
-    /// The driver stops reading.
-    Pause,
-    /// It reads again.
-    Resume,
-}
+pub use crate::step::{Clock, Inbound, Step, Whom};
 
 /// What a run met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,8 +56,7 @@ pub struct World {
     /// Every action taken.
     pub log: Vec<Action>,
     lazy: bool,
-    current: TransportIdBox,
-    /// The transport dialled first has the first id: all ids of this world, in order.
+    /// Every transport dialled, the current one last.
     ids: Vec<TransportId>,
     written: u64,
     pings: Vec<Bytes>,
@@ -182,9 +67,6 @@ pub struct World {
     deadline: Option<Instant>,
     pending: u32,
 }
-
-/// The transport of the last dial.
-type TransportIdBox = Option<TransportId>;
 
 /// Runs the steps; every invariant is checked after each.
 ///
@@ -210,7 +92,6 @@ impl World {
             stats: Stats::default(),
             log: Vec::new(),
             lazy: false,
-            current: None,
             ids: Vec::new(),
             written: 0,
             pings: Vec::new(),
@@ -304,7 +185,6 @@ impl World {
         match &action {
             Action::Dial { transport, .. } => {
                 self.stats.dials += 1;
-                self.current = Some(*transport);
                 self.ids.push(*transport);
                 self.written = 0;
                 self.pings.clear();
@@ -380,7 +260,7 @@ impl World {
     fn id(&self, whom: Whom) -> Option<TransportId> {
         let last = self.ids.len().checked_sub(1)?;
         match whom {
-            Whom::Current => self.current,
+            Whom::Current => Some(self.ids[last]),
             Whom::Past(back) => self.ids.get(last.checked_sub(1 + usize::from(back))?).copied(),
             Whom::Future(on) => {
                 // The core alone mints ids; serde is how a number becomes one.

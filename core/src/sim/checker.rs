@@ -175,10 +175,11 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let config = self.inner.config().clone();
         let moment =
             Moment { now, config: &config, event, result, before, due: &due, after: &after };
-        self.compare(&moment, shadow, backwards)?;
+        self.compare(&moment, shadow)?;
         let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
             && event_transport(event).is_some_and(|id| self.wire.hears(id));
-        self.liveness.begin(self.drained);
+        // Pings that waited for the control frames' credit may come together.
+        self.liveness.begin(self.drained && self.wire.controls() < 64);
         self.drained = false;
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
@@ -207,7 +208,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     }
 
     /// Compares with the connection that was given a tick instead of the event.
-    fn compare(&self, moment: &Moment<'_>, mut ticked: Connection<D>, backwards: bool) -> Verdict {
+    fn compare(&self, moment: &Moment<'_>, mut ticked: Connection<D>) -> Verdict {
         let Moment { event, result, .. } = moment;
         let id = event_transport(event);
         match result {
@@ -252,7 +253,6 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 }
             }
         }
-        let _ = backwards;
         Ok(())
     }
 

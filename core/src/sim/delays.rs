@@ -5,7 +5,7 @@ use crate::action::Action;
 use crate::config::{Backoff, CloseRule, Config, Jitter};
 use crate::error::Accepted;
 use crate::event::{DialError, Event, RetryChoice};
-use crate::frame::code;
+use crate::frame::{Frame, code};
 use crate::notice::{Advice, Notice, Reason, State};
 use crate::time::{Instant, nanos};
 
@@ -154,17 +154,14 @@ impl Delays {
             return Ok(());
         }
         // What must end here, judged by the phase that the event found.
-        let fatal = match (event, due.phase) {
-            (Event::DialFailed { failure, .. }, "dialing") => {
-                let never_open = config.connect.fail_fast && due.state == State::Connecting;
-                never_open || is_fatal(config, &Reason::DialFailed(failure.clone()))
-            }
-            (Event::Received { frame: crate::frame::Frame::Close(close), .. }, "open") => {
-                is_fatal(config, &Reason::PeerClosed(close.clone()))
-            }
-            (Event::Violated { .. }, "open") => true,
-            (Event::Retry { choice: RetryChoice::Stop, .. }, _) => true,
-            _ => false,
+        let fatal = if let Event::DialFailed { failure, .. } = event {
+            let first = config.connect.fail_fast && due.state == State::Connecting;
+            first || is_fatal(config, &Reason::DialFailed(failure.clone()))
+        } else if let Event::Received { frame: Frame::Close(close), .. } = event {
+            due.phase == "open" && is_fatal(config, &Reason::PeerClosed(close.clone()))
+        } else {
+            matches!(event, Event::Violated { .. } if due.phase == "open")
+                || matches!(event, Event::Retry { choice: RetryChoice::Stop, .. })
         };
         demand!(13, over || !fatal, "{event:?} was survived: {}", after.phase);
         Ok(())
@@ -228,6 +225,7 @@ fn is_fatal(config: &Config, reason: &Reason) -> bool {
 /// The range that the server's advice asks for, and what advice that is.
 fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
     let retry = &config.retry;
+<<<<<<< HEAD
     match reason {
         Reason::DialFailed(failure)
             if failure.kind == DialError::Status && matches!(failure.status, Some(429 | 503)) =>
@@ -258,5 +256,25 @@ fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
         | Reason::MaxOutage
         | Reason::Stopped(_)
         | Reason::FirstFailed(_) => ((0, 0), None),
+=======
+    if let Reason::DialFailed(failure) = reason
+        && failure.kind == DialError::Status
+        && matches!(failure.status, Some(429 | 503))
+        && let Some(asked) = failure.retry_after.map(nanos)
+    {
+        let most = nanos(retry.max_retry_after);
+        let low = if asked <= most { asked } else { most - most / 5 };
+        let high = asked.saturating_add(asked / 4).min(most);
+        return ((low, high), Some(Advice::RetryAfter));
+>>>>>>> invariants
     }
+    if let Reason::PeerClosed(Some(close)) = reason
+        && matches!(close.code, code::SERVICE_RESTART | code::TRY_AGAIN_LATER)
+    {
+        let cap = nanos(retry.cap);
+        let low = nanos(retry.restart_delay[0]).min(cap / 2);
+        let high = nanos(retry.restart_delay[1]).min(cap);
+        return ((low, high), Some(Advice::CloseCode));
+    }
+    ((0, 0), None)
 }

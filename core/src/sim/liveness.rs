@@ -58,7 +58,7 @@ pub(super) struct Liveness {
     open: Option<Open>,
     closing: Option<Instant>,
     drain_until: Option<Instant>,
-    /// Pings written since the last event, if all was drained before it.
+    /// Pings written since the last event, if nothing waited to be written before it.
     burst: Option<u32>,
     /// Whether the attempt counter may be reset in the event at hand.
     stable: bool,
@@ -100,19 +100,21 @@ impl Liveness {
             }
         }
         self.stable = self.open.as_ref().is_some_and(|open| open.is_stable(now, moment.config));
-        match event {
-            Event::PauseReads if moment.done() => self.paused = true,
-            Event::ResumeReads if moment.done() && self.paused => {
-                self.paused = false;
-                if let Some(open) = &mut self.open {
-                    open.silent = now;
-                    open.late = Duration::ZERO;
-                    open.data = now;
-                    if let Some(probe) = &mut open.probe {
-                        probe.until = now + probe_deadline(moment.config);
-                    }
-                }
+        if !moment.done() {
+            return;
+        }
+        if let Event::PauseReads = event {
+            self.paused = true;
+        }
+        if let Event::ResumeReads = event
+            && core::mem::take(&mut self.paused)
+            && let Some(open) = &mut self.open
+        {
+            open.start_anew(now);
+            if let Some(probe) = &mut open.probe {
+                probe.until = now + probe_deadline(moment.config);
             }
+<<<<<<< HEAD
             Event::Received { frame, .. } if moment.done() => self.received(now, frame, meaning),
             Event::Drain { timeout, .. } if moment.done() => {
                 let until = now + timeout.unwrap_or(moment.config.close.drain);
@@ -139,29 +141,38 @@ impl Liveness {
             | Event::Buffered { .. }
             | Event::Violated { .. }
             | Event::Ended { .. } => {}
+=======
+        }
+        if let Event::Received { frame, .. } = event {
+            self.received(now, frame, meaning);
+        }
+        if let Event::Drain { timeout, .. } = event
+            && !matches!(moment.due.phase, "closing" | "closed")
+        {
+            let until = now + timeout.unwrap_or(moment.config.close.drain);
+            self.drain_until.get_or_insert(until);
+>>>>>>> invariants
         }
     }
 
     fn received(&mut self, now: Instant, frame: &Frame, meaning: Option<&Meaning>) {
         let Some(open) = &mut self.open else { return };
-        let mut answered = false;
-        match (frame, meaning) {
-            (Frame::Pong(payload), _) => {
-                let own = Frame::Ping(payload.clone());
-                answered =
-                    open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own));
+        let answered = if let Frame::Pong(payload) = frame {
+            let own = Frame::Ping(payload.clone());
+            open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own))
+        } else if meaning == Some(&Meaning::Pong) {
+            if self.burst.is_none() {
+                open.unsure = true;
             }
-            (_, Some(Meaning::Pong)) if self.burst.is_none() => open.unsure = true,
-            (_, Some(Meaning::Pong)) if open.pongs < open.pings => {
-                open.pongs += 1;
-                let pongs = open.pongs;
-                let right =
-                    |probe: &Probe| open.style == Style::Application && probe.number == pongs;
-                answered = open.probe.as_ref().is_some_and(right);
+            open.pongs = open.pings.min(open.pongs + 1);
+            let right = |probe: &Probe| probe.number == open.pongs;
+            open.style == Style::Application && open.probe.as_ref().is_some_and(right)
+        } else {
+            if let Some(Meaning::Message { .. } | Meaning::Unreadable { .. }) = meaning {
+                open.data = now;
             }
-            (_, Some(Meaning::Message { .. } | Meaning::Unreadable { .. })) => open.data = now,
-            _ => {}
-        }
+            false
+        };
         if answered {
             open.probe = None;
         }
@@ -198,11 +209,20 @@ impl Liveness {
         let Action::Notify(notice) = action else { return Ok(()) };
         // What is due comes before a pause or its end.
         let paused = moment.before.reads_paused;
-        match notice {
-            Notice::Dead { silence, why } => {
-                demand!(20, !paused, "dead ({}) while reads are paused", why.as_str());
-                self.dead(now, *silence, *why, config)?;
+        if let Notice::Dead { silence, why } = notice {
+            demand!(20, !paused, "dead ({}) while reads are paused", why.as_str());
+            self.dead(now, *silence, *why, config)?;
+        }
+        if let Notice::Warning(Warning::ClockJump { .. }) = notice
+            && let Some(open) = &mut self.open
+        {
+            open.start_anew(now);
+            if open.can_probe() && !paused {
+                let until = now + probe_deadline(config);
+                open.probe = Some(Probe { until, ping: None, number: u64::MAX });
+                self.probes = true;
             }
+<<<<<<< HEAD
             Notice::Warning(Warning::ClockJump { .. }) => {
                 if let Some(open) = &mut self.open {
                     open.silent = now;
@@ -231,6 +251,11 @@ impl Liveness {
             | Notice::Pong { .. }
             | Notice::Warning(_)
             | Notice::Closed(_) => {}
+=======
+        }
+        if let Notice::StateChanged { to: State::Reconnecting | State::Closed, .. } = notice {
+            self.open = None;
+>>>>>>> invariants
         }
         Ok(())
     }
@@ -289,7 +314,7 @@ impl Liveness {
         Ok(())
     }
 
-    /// An event comes; `drained` says whether everything before it was taken.
+    /// An event comes; `drained` says whether nothing waits to be written.
     pub(super) fn begin(&mut self, drained: bool) {
         self.burst = drained.then_some(0);
     }
@@ -360,6 +385,13 @@ impl Liveness {
 }
 
 impl Open {
+    /// Silence counts from now.
+    fn start_anew(&mut self, now: Instant) {
+        self.silent = now;
+        self.late = Duration::ZERO;
+        self.data = now;
+    }
+
     fn is_stable(&self, now: Instant, config: &Config) -> bool {
         let proved = self.proved || self.style == Style::Off;
         proved && self.since + config.retry.stable_after <= now

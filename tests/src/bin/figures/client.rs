@@ -1,7 +1,7 @@
 //! The command line as a child process, with its events.
 
 use std::error::Error;
-use std::io::{BufRead as _, BufReader, Write};
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -83,13 +83,6 @@ impl Client {
     /// The writing end, to be used from elsewhere.
     pub(crate) fn take_stdin(&mut self) -> Result<ChildStdin, Box<dyn Error>> {
         self.stdin.take().ok_or_else(|| "stdin is taken".into())
-    }
-
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), Box<dyn Error>> {
-        let stdin = self.stdin.as_mut().ok_or("stdin is closed")?;
-        stdin.write_all(text.as_bytes())?;
-        stdin.write_all(b"\n")?;
-        Ok(())
     }
 
     /// Waits for an event that `fits`.

