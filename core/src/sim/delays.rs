@@ -225,38 +225,6 @@ fn is_fatal(config: &Config, reason: &Reason) -> bool {
 /// The range that the server's advice asks for, and what advice that is.
 fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
     let retry = &config.retry;
-<<<<<<< HEAD
-    match reason {
-        Reason::DialFailed(failure)
-            if failure.kind == DialError::Status && matches!(failure.status, Some(429 | 503)) =>
-        {
-            let Some(asked) = failure.retry_after.map(nanos) else { return ((0, 0), None) };
-            let most = nanos(retry.max_retry_after);
-            let low = if asked <= most { asked } else { most - most / 5 };
-            let high = asked.saturating_add(asked / 4).min(most);
-            ((low, high), Some(Advice::RetryAfter))
-        }
-        Reason::PeerClosed(Some(close))
-            if matches!(close.code, code::SERVICE_RESTART | code::TRY_AGAIN_LATER) =>
-        {
-            let cap = nanos(retry.cap);
-            let low = nanos(retry.restart_delay[0]).min(cap / 2);
-            let high = nanos(retry.restart_delay[1]).min(cap);
-            ((low, high), Some(Advice::CloseCode))
-        }
-        Reason::Application
-        | Reason::DialFailed(_)
-        | Reason::DialTimeout
-        | Reason::Ended(_)
-        | Reason::PeerClosed(_)
-        | Reason::Dead(_)
-        | Reason::Violated(_)
-        | Reason::Incapable(_)
-        | Reason::MaxAttempts(_)
-        | Reason::MaxOutage
-        | Reason::Stopped(_)
-        | Reason::FirstFailed(_) => ((0, 0), None),
-=======
     if let Reason::DialFailed(failure) = reason
         && failure.kind == DialError::Status
         && matches!(failure.status, Some(429 | 503))
@@ -266,7 +234,6 @@ fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
         let low = if asked <= most { asked } else { most - most / 5 };
         let high = asked.saturating_add(asked / 4).min(most);
         return ((low, high), Some(Advice::RetryAfter));
->>>>>>> invariants
     }
     if let Reason::PeerClosed(Some(close)) = reason
         && matches!(close.code, code::SERVICE_RESTART | code::TRY_AGAIN_LATER)

@@ -114,34 +114,6 @@ impl Liveness {
             if let Some(probe) = &mut open.probe {
                 probe.until = now + probe_deadline(moment.config);
             }
-<<<<<<< HEAD
-            Event::Received { frame, .. } if moment.done() => self.received(now, frame, meaning),
-            Event::Drain { timeout, .. } if moment.done() => {
-                let until = now + timeout.unwrap_or(moment.config.close.drain);
-                let closing = matches!(moment.due.phase, "closing" | "closed");
-                if !closing && self.drain_until.is_none() {
-                    self.drain_until = Some(until);
-                }
-            }
-            Event::Tick
-            | Event::Send(_)
-            | Event::Cancel(_)
-            | Event::Purge
-            | Event::Close(_)
-            | Event::Drain { .. }
-            | Event::Reconnect
-            | Event::Retry { .. }
-            | Event::PauseReads
-            | Event::ResumeReads
-            | Event::Opened { .. }
-            | Event::DialFailed { .. }
-            | Event::Received { .. }
-            | Event::Heard { .. }
-            | Event::Flushed { .. }
-            | Event::Buffered { .. }
-            | Event::Violated { .. }
-            | Event::Ended { .. } => {}
-=======
         }
         if let Event::Received { frame, .. } = event {
             self.received(now, frame, meaning);
@@ -151,7 +123,6 @@ impl Liveness {
         {
             let until = now + timeout.unwrap_or(moment.config.close.drain);
             self.drain_until.get_or_insert(until);
->>>>>>> invariants
         }
     }
 
@@ -222,40 +193,9 @@ impl Liveness {
                 open.probe = Some(Probe { until, ping: None, number: u64::MAX });
                 self.probes = true;
             }
-<<<<<<< HEAD
-            Notice::Warning(Warning::ClockJump { .. }) => {
-                if let Some(open) = &mut self.open {
-                    open.silent = now;
-                    open.late = Duration::ZERO;
-                    open.data = now;
-                    if open.can_probe() && !paused {
-                        let until = now + probe_deadline(config);
-                        open.probe = Some(Probe { until, ping: None, number: u64::MAX });
-                        self.probes = true;
-                    }
-                }
-            }
-            Notice::StateChanged { to: State::Reconnecting | State::Closed, .. } => {
-                self.open = None;
-            }
-            Notice::StateChanged { .. }
-            | Notice::Dialing { .. }
-            | Notice::Retrying { .. }
-            | Notice::Suspended { .. }
-            | Notice::Message(_)
-            | Notice::Duplicate { .. }
-            | Notice::Flushed { .. }
-            | Notice::Acknowledged { .. }
-            | Notice::Undelivered { .. }
-            | Notice::Writable
-            | Notice::Pong { .. }
-            | Notice::Warning(_)
-            | Notice::Closed(_) => {}
-=======
         }
         if let Notice::StateChanged { to: State::Reconnecting | State::Closed, .. } = notice {
             self.open = None;
->>>>>>> invariants
         }
         Ok(())
     }
