@@ -4,6 +4,8 @@
 //! frames and sleeps. [`blocking`] is the client without a runtime.
 
 #![deny(unsafe_code)]
+// What all adapters share is of no use without any.
+#![cfg_attr(not(feature = "blocking"), allow(dead_code))]
 
 #[cfg(feature = "blocking")]
 pub mod blocking;

@@ -238,8 +238,11 @@ fn parse(text: &str) -> Result<Url, Error> {
         }
         error => Error::Url { rule: format!("cannot be read: {error}") },
     })?;
-    if !matches!(url.scheme(), "ws" | "wss") {
-        return Err(Error::Scheme { scheme: url.scheme().to_owned() });
+    match url.scheme() {
+        "ws" | "wss" => {}
+        scheme @ ("http" | "https") => return Err(Error::Scheme { scheme: scheme.to_owned() }),
+        // It may be no scheme at all, but the user part of a URL without one.
+        _ => return Err(rule("has another scheme: begin with ws:// or wss://")),
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(rule("names no host"));
@@ -313,6 +316,7 @@ mod tests {
     fn a_url_must_be_a_websocket_url() {
         for (url, part) in [
             ("example.org/", "has no scheme"),
+            ("user:password@example.org/", "begin with ws://"),
             ("http://example.org/", "scheme is http"),
             ("ws://", "cannot be read"),
             ("ws://example.org/#top", "fragment"),
@@ -361,8 +365,10 @@ mod tests {
             let error = format!("{:?}", request.add_header(name, value).expect_err(name));
             assert!(!error.contains("hid"), "{error}");
         }
-        let error = format!("{:?}", Request::new("ws://hid den@x:99999/?hidden").expect_err("bad"));
-        assert!(!error.contains("hid"), "{error}");
+        for url in ["ws://hid den@x:99999/?hidden", "hid:hidden@example.org/", "hidden"] {
+            let error = format!("{:?}", Request::new(url).expect_err("bad"));
+            assert!(!error.contains("hid"), "{error}");
+        }
     }
 
     #[test]

@@ -165,6 +165,10 @@ fn certificate(why: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "unknown issuer: no trusted certificate has signed it".to_owned()
         }
+        CertificateError::BadSignature => {
+            "unknown issuer: the trusted certificate of the issuer's name has not signed it"
+                .to_owned()
+        }
         CertificateError::NotValidForName => "wrong host name: it is for another".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names: Vec<_> = presented.iter().take(8).map(String::as_str).collect();

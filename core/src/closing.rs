@@ -91,7 +91,9 @@ impl<D: Dialect> Connection<D> {
     pub(crate) fn violated(&mut self, now: Instant, violation: Violation) {
         // What comes during a close handshake is no longer judged.
         if matches!(self.phase, Phase::Open) {
-            let close = CloseFrame::new(violation.code, &violation.detail);
+            let known = code::may_be_sent(violation.code);
+            let code = if known { violation.code } else { code::PROTOCOL_ERROR };
+            let close = CloseFrame::new(code, &violation.detail);
             self.shake_hands(now, ClosedBy::Policy, close, Reason::Violated(violation));
         }
     }

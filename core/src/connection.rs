@@ -12,6 +12,7 @@ use crate::dedupe::Dedupe;
 use crate::dialect::Dialect;
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, RetryChoice, TransportId};
+use crate::frame::Frame;
 use crate::heartbeat::Heartbeat;
 use crate::notice::{Notice, ReadyState, Reason, State, Warning};
 use crate::outbox::Outbox;
@@ -97,9 +98,9 @@ impl<D: Dialect> Connection<D> {
 
     /// Takes an event that happened at `now`.
     ///
-    /// Deadlines that have passed act first, save that inbound bytes prove life before anything
-    /// is called dead for want of them. An event of a transport that has passed changes nothing
-    /// but a counter.
+    /// Deadlines that have passed act first, save that what was received is taken before anything
+    /// is called dead, or sent again, for want of it. An event of a transport that has passed
+    /// changes nothing but a counter.
     ///
     /// # Errors
     /// [`Rejected`] gives back what was refused. Deadlines that had passed have acted all the
@@ -122,10 +123,22 @@ impl<D: Dialect> Connection<D> {
             self.settle(now);
             return Ok(taken);
         }
-        self.fire_due(now);
-        let result = self.dispatch(now, event);
+        let result = if Self::gives_proof(&event) {
+            let result = self.dispatch(now, event);
+            self.fire_due(now);
+            result
+        } else {
+            self.fire_due(now);
+            self.dispatch(now, event)
+        };
         self.settle(now);
         result
+    }
+
+    /// Whether a deadline may have been waiting for just this: a pong, data, an acknowledgement.
+    /// A close frame proves that bytes came and nothing more.
+    fn gives_proof(event: &Event) -> bool {
+        matches!(event, Event::Received { frame, .. } if !matches!(frame, Frame::Close(_)))
     }
 
     fn dispatch(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
@@ -244,6 +257,8 @@ impl<D: Dialect> Connection<D> {
             }
             if matches!(self.phase, Phase::Open)
                 && transport.takes_data()
+                // After a jump the link may well be dead: what is written now might be lost.
+                && (!self.heartbeat.is_probing() || self.reads_paused)
                 && let Some((index, frame)) =
                     self.outbox.hand_over(transport, &self.config.outbox, &mut self.output)
             {
@@ -260,8 +275,11 @@ impl<D: Dialect> Connection<D> {
     fn advance(&mut self, now: Instant) -> Instant {
         if now < self.now {
             self.output.counters.clock_backwards += 1;
-            let by = self.now - now;
-            self.output.notify(Notice::Warning(Warning::ClockBackwards { by }));
+            // The closed notice is the last.
+            if self.phase != Phase::Closed {
+                let by = self.now - now;
+                self.output.notify(Notice::Warning(Warning::ClockBackwards { by }));
+            }
         } else {
             self.now = now;
         }

@@ -69,8 +69,9 @@ pub(crate) struct Heartbeat {
     sent: u64,
     answered: u64,
     recent: [Ping; REMEMBERED],
-    /// The ping that is the probe after a clock jump.
-    probe: Option<u64>,
+    /// The ping that is the probe after a clock jump. Kept apart, so that no later pings make it
+    /// forgotten.
+    probe: Option<Ping>,
     /// When something was last heard on this transport.
     pub(crate) last_heard: Instant,
     /// Whether anything was heard since it opened.
@@ -120,7 +121,7 @@ impl Heartbeat {
 
     /// Makes the ping just sent the probe.
     pub(crate) fn probe(&mut self) {
-        self.probe = Some(self.sent);
+        self.probe = Some(self.recent[place(self.sent)]);
     }
 
     pub(crate) fn forget_probe(&mut self) {
@@ -134,26 +135,32 @@ impl Heartbeat {
     /// A protocol pong: it answers the ping with the same payload, and no other.
     pub(crate) fn protocol_pong(&mut self, now: Instant, payload: &[u8]) -> Option<Answer> {
         let nonce = u64::from_be_bytes(payload.try_into().ok()?);
-        let ping = *self.recent.iter().find(|ping| ping.number != 0 && ping.nonce == nonce)?;
+        let mut known = self.recent.iter().chain(&self.probe);
+        let ping = *known.find(|ping| ping.number != 0 && ping.nonce == nonce)?;
         self.answer(now, ping)
     }
 
     /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
     /// pong answers the n-th ping.
     pub(crate) fn application_pong(&mut self, now: Instant) -> Option<Answer> {
-        if self.answered == self.sent {
+        // What was sent as protocol pings no words of the dialect's can answer.
+        if self.pings != Pings::Application || self.answered == self.sent {
             return None;
         }
         self.answered += 1;
-        let ping = self.recent[place(self.answered)];
-        if ping.number == self.answered { self.answer(now, ping) } else { None }
+        let mut known = [self.recent[place(self.answered)]].into_iter().chain(self.probe);
+        let ping = known.find(|ping| ping.number == self.answered)?;
+        self.answer(now, ping)
     }
 
     fn answer(&mut self, now: Instant, ping: Ping) -> Option<Answer> {
-        self.recent[place(ping.number)] = Ping::default();
+        let remembered = &mut self.recent[place(ping.number)];
+        if remembered.number == ping.number {
+            *remembered = Ping::default();
+        }
         let rtt = now - ping.sent;
         self.rtt = Some(rtt);
-        let probe = self.probe == Some(ping.number);
+        let probe = self.probe.is_some_and(|probe| probe.number == ping.number);
         if probe {
             self.probe = None;
         }

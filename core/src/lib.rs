@@ -137,6 +137,8 @@
 //! The crate is `no_std` and needs `alloc`.
 #![no_std]
 #![forbid(unsafe_code)]
+// A test may look for one variant among all; the code may not.
+#![cfg_attr(test, allow(clippy::wildcard_enum_match_arm))]
 
 extern crate alloc;
 #[cfg(test)]
@@ -159,9 +161,17 @@ mod notice;
 mod outbox;
 mod output;
 mod phase;
+#[cfg(test)]
+mod regressions;
 mod retry;
 mod rng;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timers;
 mod traffic;

@@ -144,14 +144,20 @@ impl<D: Dialect> Connection<D> {
     }
 
     fn stable_due(&mut self, now: Instant) {
+        if self.heartbeat.proved_alive {
+            return self.stable();
+        }
         match self.heartbeat.pings {
-            Pings::Protocol | Pings::Application if !self.heartbeat.proved_alive => {
-                // Open is not alive: ask now, and let the first sound decide.
+            // Open is not alive: ask now, and let the first sound decide.
+            Pings::Protocol | Pings::Application => {
                 if !self.heartbeat.asked {
                     self.ping(now);
                 }
             }
-            Pings::Protocol | Pings::Application | Pings::Server | Pings::Off => self.stable(),
+            // It will ping, or be found dead: the first sound decides too.
+            Pings::Server => {}
+            // Nobody asks for proof.
+            Pings::Off => self.stable(),
         }
     }
 

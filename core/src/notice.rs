@@ -348,8 +348,6 @@ pub enum Reason {
     Stopped(Box<Reason>),
     /// The first dial failed and the config says `fail_fast`.
     FirstFailed(Box<Reason>),
-    /// The close handshake took longer than `close.timeout`.
-    CloseTimeout,
 }
 
 impl Reason {
@@ -367,8 +365,7 @@ impl Reason {
             | Reason::Ended(_)
             | Reason::Dead(_)
             | Reason::Incapable(_)
-            | Reason::MaxOutage
-            | Reason::CloseTimeout => code::ABNORMAL,
+            | Reason::MaxOutage => code::ABNORMAL,
             Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
                 last.code()
             }
@@ -390,8 +387,7 @@ impl Reason {
             | Reason::Dead(_)
             | Reason::Violated(_)
             | Reason::Incapable(_)
-            | Reason::MaxOutage
-            | Reason::CloseTimeout => None,
+            | Reason::MaxOutage => None,
         }
     }
 }
@@ -429,7 +425,6 @@ impl fmt::Display for Reason {
             Reason::MaxOutage => f.write_str("the outage lasted too long"),
             Reason::Stopped(last) => write!(f, "stopped by the retry hook after: {last}"),
             Reason::FirstFailed(last) => write!(f, "the first attempt failed: {last}"),
-            Reason::CloseTimeout => f.write_str("the close handshake timed out"),
         }
     }
 }
@@ -459,7 +454,7 @@ impl Capability {
 pub struct Closed {
     /// Who ended it.
     pub by: ClosedBy,
-    /// The close code as a browser would report it; see [`Reason::code`].
+    /// The close code: the application's own where it closed, else that of the [`Reason`].
     pub code: u16,
     /// Whether a close frame was both sent and received (RFC 6455 §7.1.4).
     pub clean: bool,

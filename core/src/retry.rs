@@ -55,8 +55,7 @@ pub(crate) fn classify(config: &Retry, reason: &Reason) -> Verdict {
         | Reason::MaxAttempts(_)
         | Reason::MaxOutage
         | Reason::Stopped(_)
-        | Reason::FirstFailed(_)
-        | Reason::CloseTimeout => Verdict::Final(ClosedBy::Policy),
+        | Reason::FirstFailed(_) => Verdict::Final(ClosedBy::Policy),
     }
 }
 

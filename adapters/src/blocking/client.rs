@@ -31,7 +31,6 @@ impl Client {
     }
 
     /// A client to be, for `url`.
-    #[must_use]
     pub fn builder(url: &str) -> Builder {
         Builder::new(url)
     }

@@ -215,11 +215,12 @@ fn receive(
                 watch(machine.get_mut(), false)?;
                 return Ok(Step::Waits(Stage::Receiving(machine, expected)));
             }
-            RoundResult::StageFinished(StageResult::DoneReading { result, stream, tail }) => {
+            RoundResult::StageFinished(StageResult::DoneReading { result, mut stream, tail }) => {
                 expected.check(&result)?;
-                // What came right behind the answer is the first of the frames.
-                let socket =
-                    WebSocket::from_partially_read(stream, tail, Role::Client, Some(limits));
+                // What came right behind the answer is the first of the frames. `tungstenite` could
+                // take it, but would then read in pieces as small as it for ever.
+                stream.put_back(tail);
+                let socket = WebSocket::from_raw_socket(stream, Role::Client, Some(limits));
                 return Ok(Step::Open(Box::new(socket)));
             }
             RoundResult::StageFinished(StageResult::DoneWriting(stream)) => {

@@ -66,8 +66,8 @@ pub(super) struct Driver<S> {
 
 /// What a turn amounts to.
 enum Turn {
-    /// There was something to do.
-    Busy,
+    /// There was something to do, at this time.
+    Busy(Instant),
     /// There is nothing to do before this deadline.
     Idle(Option<Instant>),
 }
@@ -112,9 +112,8 @@ impl<S: Sink> Driver<S> {
         self.shared.lock().driver = Some(thread::current().id());
         loop {
             self.exchange();
-            let now = self.shared.clock().now();
-            match self.consult(now) {
-                Turn::Busy => {
+            match self.consult() {
+                Turn::Busy(now) => {
                     self.awake = self.awake.saturating_add(1);
                     if let Some(closed) = self.act(now) {
                         self.shared.finish(&closed);
@@ -155,6 +154,7 @@ impl<S: Sink> Driver<S> {
         } else if link.wants_read() {
             self.has_read = true;
             if link.read(&mut self.events) == Reading::Ended {
+                link.say_goodbye();
                 self.link = None;
             }
         }
@@ -180,9 +180,11 @@ impl<S: Sink> Driver<S> {
     /// Tells the state machine what has happened, and takes what is to be done. Everything that
     /// could call the driver is looked at under the same lock as it falls asleep under: see
     /// [`Core`].
-    fn consult(&mut self, now: Instant) -> Turn {
+    fn consult(&mut self) -> Turn {
         let shared = Arc::clone(&self.shared);
         let mut core = shared.lock();
+        // Looked at under the lock, or a handle that came first would have come from the future.
+        let now = shared.clock().now();
         shared.wake_up(&mut core);
         if std::mem::take(&mut core.abort) {
             self.abort(&mut core, now);
@@ -224,7 +226,7 @@ impl<S: Sink> Driver<S> {
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         if !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
-            return Turn::Busy;
+            return Turn::Busy(now);
         }
         shared.fall_asleep(&mut core, until);
         Turn::Idle(until)
@@ -273,9 +275,10 @@ impl<S: Sink> Driver<S> {
             self.events.extend(link.flush());
         }
         self.deliver(now);
-        if closed.is_some() {
-            self.link = None;
-            self.dial = None;
+        if closed.is_some()
+            && let Some(link) = &mut self.link
+        {
+            link.say_goodbye();
         }
         closed
     }

@@ -71,6 +71,10 @@ impl Handle {
         let shared = &self.shared;
         let mut core = shared.lock();
         loop {
+            // A driver that did not get to its end leaves a connection that still takes messages.
+            if core.closed.is_some() && core.connection.state() != State::Closed {
+                return Err(SendError { message, refusal: Refusal::Closed });
+            }
             let result = if shared.inbox.lags() {
                 Err(Rejected::QueueFull(message))
             } else {

@@ -13,10 +13,12 @@ const MOST_STATES: usize = 1024;
 
 /// A queue from the driver to the application.
 ///
-/// * Messages: bounded by the config's `inbox.max_messages` and `inbox.max_bytes`; the driver stops
-///   reading when they are reached. It overshoots by what it reads in one turn.
-/// * Reports about single messages, if they are wanted: bounded likewise, by `inbox.max_messages`;
-///   the driver stops reading and no more messages are taken for sending.
+/// * Messages, and duplicates if reports are wanted: bounded by the config's `inbox.max_messages`
+///   and `inbox.max_bytes`; the driver stops reading when they are reached. It overshoots by what
+///   it reads in one turn.
+/// * Reports about messages sent, if they are wanted: bounded by `inbox.max_messages` and what the
+///   outbox holds; no more messages are taken for sending. Reading goes on: to stop it for what
+///   *we* sent would hide from the heartbeat that the peer has fallen silent.
 /// * Notices about the state: the last 1024. The oldest make room, and are counted.
 #[derive(Debug)]
 pub(super) struct Inbox {
@@ -39,6 +41,7 @@ struct Queues {
     coalesced: u64,
     /// Somebody waits for room.
     wanted: bool,
+    /// The one who fetches waits, and was not woken yet.
     waiting: bool,
     /// Nothing more will come.
     finished: bool,
@@ -49,18 +52,20 @@ struct Queues {
 /// What a notice is to the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Message,
+    /// Something the peer sent.
+    Inbound,
+    /// What became of something we sent.
     Report,
+    /// Everything else.
     State,
 }
 
 fn kind(notice: &Notice) -> Kind {
     match notice {
-        Notice::Message(_) => Kind::Message,
+        Notice::Message(_) | Notice::Duplicate { .. } => Kind::Inbound,
         Notice::Flushed { .. }
         | Notice::Acknowledged { .. }
         | Notice::Undelivered { .. }
-        | Notice::Duplicate { .. }
         | Notice::Writable
         | Notice::Pong { .. } => Kind::Report,
         Notice::StateChanged { .. }
@@ -73,9 +78,14 @@ fn kind(notice: &Notice) -> Kind {
     }
 }
 
-/// Whether an application that wants no reports is told `notice`.
+/// The payload's bytes.
+fn size(notice: &Notice) -> usize {
+    if let Notice::Message(message) = notice { message.payload.len() } else { 0 }
+}
+
+/// Whether `notice` is told only to an application that wants reports.
 pub(super) fn is_report(notice: &Notice) -> bool {
-    kind(notice) == Kind::Report
+    kind(notice) == Kind::Report || matches!(notice, Notice::Duplicate { .. })
 }
 
 /// A notice that was fetched.
@@ -110,11 +120,14 @@ impl Inbox {
                 queues.put(at, notice);
             }
         }
-        if queues.waiting {
-            self.arrived.notify_all();
-        }
         let full = self.is_full(&queues, 1);
         queues.wanted |= full;
+        let wake = std::mem::take(&mut queues.waiting);
+        drop(queues);
+        // Outside the lock, or the one who wakes up would wait for it.
+        if wake {
+            self.arrived.notify_one();
+        }
         !full
     }
 
@@ -130,10 +143,9 @@ impl Inbox {
         lags
     }
 
-    /// Whether one of the limits is reached, each divided by `part`.
+    /// Whether one of the limits for reading is reached, each divided by `part`.
     fn is_full(&self, queues: &Queues, part: usize) -> bool {
         queues.messages > (self.max_messages - 1) / part
-            || queues.reports > (self.max_messages - 1) / part
             || queues.bytes > (self.max_bytes - 1) / part
     }
 
@@ -179,15 +191,16 @@ impl Inbox {
         let from_traffic = order(&queues.traffic) < order(&queues.states);
         let queue = if from_traffic { &mut queues.traffic } else { &mut queues.states };
         let (_, at, notice) = queue.pop_front()?;
-        match &notice {
-            Notice::Message(message) => {
+        match kind(&notice) {
+            Kind::Inbound => {
                 queues.messages -= 1;
-                queues.bytes -= message.payload.len();
+                queues.bytes -= size(&notice);
             }
-            _ if from_traffic => queues.reports -= 1,
-            _ => {}
+            Kind::Report => queues.reports -= 1,
+            Kind::State => {}
         }
-        let makes_room = queues.wanted && !self.is_full(queues, 2);
+        let lags = queues.reports > (self.max_messages - 1) / 2;
+        let makes_room = queues.wanted && !lags && !self.is_full(queues, 2);
         if makes_room {
             queues.wanted = false;
         }
@@ -217,11 +230,9 @@ impl Queues {
         let order = self.next;
         self.next += 1;
         match kind(&notice) {
-            Kind::Message => {
-                if let Notice::Message(message) = &notice {
-                    self.messages += 1;
-                    self.bytes += message.payload.len();
-                }
+            Kind::Inbound => {
+                self.messages += 1;
+                self.bytes += size(&notice);
                 self.traffic.push_back((order, at, notice));
             }
             Kind::Report => {
@@ -299,8 +310,9 @@ mod tests {
         let wanted = inbox(true);
         assert!(put(&wanted, vec![Notice::Writable; 3]));
         assert!(!wanted.lags());
-        assert!(!put(&wanted, [Notice::Writable]));
+        assert!(put(&wanted, [Notice::Writable]), "what is sent does not stop reading");
         assert!(wanted.lags());
+        assert!(!put(&wanted, vec![Notice::Duplicate { id: 1 }; 4]), "what is received does");
     }
 
     #[test]

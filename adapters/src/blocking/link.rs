@@ -17,7 +17,7 @@ const READ_FRAMES: usize = 64;
 const READ_BYTES: usize = 256 << 10;
 /// How many bytes of pongs and acknowledgements may wait behind a peer that does not read, before
 /// it is not read from either.
-const ANSWERS: u64 = 64 << 10;
+const ANSWERS: u64 = 1 << 20;
 
 /// An open WebSocket.
 #[derive(Debug)]
@@ -264,6 +264,9 @@ impl Link {
 
     /// Ends the stream in an orderly way, where the protocol below has one.
     pub(super) fn say_goodbye(&mut self) {
+        if self.broken().is_some() {
+            return;
+        }
         self.socket.get_mut().stream().say_goodbye();
     }
 }

@@ -7,6 +7,10 @@ use perennial_core::End;
 use super::polled::Polled;
 use crate::mapping;
 
+/// How much is read from below TLS at once: a record of the largest size.
+#[cfg(feature = "tls")]
+const TLS_READ: usize = 18 << 10;
+
 /// A byte stream.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -20,7 +24,7 @@ impl Stream {
         match self {
             Stream::Plain(polled) => polled,
             #[cfg(feature = "tls")]
-            Stream::Tls(tls) => &mut tls.socket,
+            Stream::Tls(tls) => tls.polled(),
         }
     }
 
@@ -77,13 +81,37 @@ impl Write for Stream {
 #[derive(Debug)]
 pub(super) struct TlsStream {
     session: rustls::ClientConnection,
+    socket: ReadAhead,
+}
+
+/// A socket that is read in larger pieces than the 4 KiB that `rustls` asks for.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+struct ReadAhead {
     socket: Polled,
+    buffer: Box<[u8]>,
+    unread: std::ops::Range<usize>,
+}
+
+#[cfg(feature = "tls")]
+impl Read for ReadAhead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() {
+            self.unread = 0..self.socket.read(&mut self.buffer)?;
+        }
+        let count = self.unread.len().min(buffer.len());
+        let end = self.unread.start + count;
+        buffer[..count].copy_from_slice(&self.buffer[self.unread.start..end]);
+        self.unread.start = end;
+        Ok(count)
+    }
 }
 
 #[cfg(feature = "tls")]
 impl TlsStream {
     pub(super) fn new(session: rustls::ClientConnection, socket: Polled) -> Self {
-        Self { session, socket }
+        let buffer = vec![0; TLS_READ].into_boxed_slice();
+        Self { session, socket: ReadAhead { socket, buffer, unread: 0..0 } }
     }
 
     /// Goes on with the handshake. [`io::ErrorKind::WouldBlock`] until it is finished.
@@ -102,11 +130,11 @@ impl TlsStream {
 
     pub(super) fn watch_handshake(&mut self) -> io::Result<()> {
         let (readable, writable) = (self.session.wants_read(), self.session.wants_write());
-        self.socket.watch(readable || !writable, writable)
+        self.polled().watch(readable || !writable, writable)
     }
 
     pub(super) fn polled(&mut self) -> &mut Polled {
-        &mut self.socket
+        &mut self.socket.socket
     }
 
     /// Takes bytes from the socket. At their end the session knows whether it was an orderly one.
@@ -125,7 +153,7 @@ impl TlsStream {
 
     fn write_out(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            if self.session.write_tls(&mut self.socket)? == 0 {
+            if self.session.write_tls(&mut self.socket.socket)? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
@@ -157,6 +185,8 @@ impl TlsStream {
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Stream,
+    /// What was read too early: it is read first.
+    early: Vec<u8>,
     received: u64,
     accepted: u64,
     share: usize,
@@ -166,13 +196,26 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, received: 0, accepted: 0, share: 0, dry: false, broken: None }
+        Self {
+            stream,
+            early: Vec::new(),
+            received: 0,
+            accepted: 0,
+            share: 0,
+            dry: false,
+            broken: None,
+        }
     }
 
     /// Begins a turn in which at most `share` bytes are read.
     pub(super) fn begin(&mut self, share: usize) {
         self.share = share;
         self.dry = false;
+    }
+
+    /// Has these bytes read before any others.
+    pub(super) fn put_back(&mut self, early: Vec<u8>) {
+        self.early = early;
     }
 
     /// Whether this turn's share is used up, so that there may be more.
@@ -218,6 +261,13 @@ impl Read for Wire {
         let most = buffer.len().min(self.share);
         if self.dry || (most == 0 && !buffer.is_empty()) {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if !self.early.is_empty() {
+            let count = self.early.len().min(most);
+            buffer[..count].copy_from_slice(&self.early[..count]);
+            self.early.drain(..count);
+            self.received += count as u64;
+            return Ok(count);
         }
         let count = self.stream.read(&mut buffer[..most])?;
         self.received += count as u64;

@@ -140,6 +140,7 @@ fn dialect(config: &ConfigBuilder) -> Checked {
             )?;
             return literals(ping, pong);
         }
+        DialectConfig::Custom => return Ok(()),
         DialectConfig::Json(json) => {
             rule(!json.id_field.is_empty(), "dialect.json.id_field", "must not be empty")?;
             rule(

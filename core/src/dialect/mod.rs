@@ -129,6 +129,9 @@ pub enum DialectConfig {
     },
     /// Frames are JSON. See [`Json`].
     Json(JsonConfig),
+    /// A [`Dialect`] of the program's own, given to [`Connection::new`](crate::Connection::new).
+    /// What the config's check would otherwise know of the dialect is then up to the program.
+    Custom,
 }
 
 impl DialectConfig {
@@ -138,12 +141,12 @@ impl DialectConfig {
         DialectConfig::Text { ping: String::from("ping"), pong: String::from("pong") }
     }
 
-    /// Whether the dialect has pings of its own.
+    /// Whether the dialect has pings of its own, as far as the config can tell.
     #[must_use]
     pub fn has_heartbeat(&self) -> bool {
         match self {
             DialectConfig::Plain => false,
-            DialectConfig::Text { .. } => true,
+            DialectConfig::Text { .. } | DialectConfig::Custom => true,
             DialectConfig::Json(json) => json.heartbeat != HeartbeatFrames::None,
         }
     }
@@ -189,7 +192,8 @@ impl BuiltIn {
     #[must_use]
     pub fn new(config: &DialectConfig) -> Self {
         match config {
-            DialectConfig::Plain => BuiltIn::Plain(Plain),
+            // Whoever has a dialect of their own does not ask here.
+            DialectConfig::Plain | DialectConfig::Custom => BuiltIn::Plain(Plain),
             DialectConfig::Text { ping, pong } => BuiltIn::Text(Text::new(ping, pong)),
             DialectConfig::Json(json) => BuiltIn::Json(Json::new(json.clone())),
         }

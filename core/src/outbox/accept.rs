@@ -32,7 +32,7 @@ impl Outbox {
         let gives_back = matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
         let hopeless = class == Class::Volatile && !open;
         if gives_back && !hopeless && !self.has_room(size, limits.max_messages, limits.max_bytes) {
-            self.refused = true;
+            self.note_refusal(size);
             return Err(Rejected::QueueFull(message));
         }
 
@@ -52,7 +52,7 @@ impl Outbox {
         }
         let fits = self.has_room(size, limits.max_messages, limits.max_bytes);
         if gives_back && !hopeless && !fits {
-            self.refused = true;
+            self.note_refusal(size);
             return Err(Rejected::QueueFull(message));
         }
         let expires = ttl.or(limits.ttl).map(|ttl| now + ttl);
@@ -103,17 +103,24 @@ impl Outbox {
         self.entries.back().and_then(|entry| entry.expires)
     }
 
+    fn note_refusal(&mut self, size: usize) {
+        self.refused = Some(self.refused.map_or(size, |smallest| smallest.min(size)));
+    }
+
     /// Whether somebody who was refused should be told that there is room now. Said once a
-    /// quarter is free, so that a waiting sender is not woken for every message.
+    /// quarter is free, so that a waiting sender is not woken for every message, and once the
+    /// refused message fits, so that it is not woken in vain.
     pub(crate) fn take_writable(&mut self, config: &Config) -> bool {
-        if !self.refused {
-            return false;
-        }
+        let Some(size) = self.refused else { return false };
+        let limits = &config.outbox;
         let three_quarters = |limit: usize| limit / 4 * 3 + limit % 4 * 3 / 4;
-        let roomy = self.living <= three_quarters(config.outbox.max_messages)
-            && self.bytes <= three_quarters(config.outbox.max_bytes);
-        self.refused = !roomy;
-        roomy
+        let tell = self.living <= three_quarters(limits.max_messages)
+            && self.bytes <= three_quarters(limits.max_bytes)
+            && self.has_room(size, limits.max_messages, limits.max_bytes);
+        if tell {
+            self.refused = None;
+        }
+        tell
     }
 
     fn has_room(&self, size: usize, max_messages: usize, max_bytes: usize) -> bool {

@@ -68,8 +68,9 @@ pub(crate) struct Outbox {
     next_id: Option<u64>,
     /// The largest id ever handed to a transport.
     largest_id: Option<u64>,
-    /// A message was refused for want of room, and nobody was told yet that there is some.
-    refused: bool,
+    /// The size of the smallest message that was refused for want of room, until it is told that
+    /// there is some.
+    refused: Option<usize>,
 }
 
 /// What [`Outbox::acknowledge`] found.
@@ -94,7 +95,7 @@ impl Outbox {
             last_seq: 0,
             next_id: Some(1),
             largest_id: None,
-            refused: false,
+            refused: None,
         }
     }
 

@@ -1,2 +1,44 @@
-//! The command line.
-fn main() {}
+//! The command line of `perennial`.
+
+mod args;
+mod connect;
+mod demo;
+mod effective;
+mod errors;
+mod events;
+mod hook;
+mod ledger;
+mod lines;
+mod output;
+mod parse;
+mod people;
+mod position;
+mod serve;
+mod signals;
+mod stdin;
+mod usage;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
+        Ok(Cli { command: Command::Serve(args) }) => serve::run(&args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Completions { shell } }) => completions(shell),
+        Err(error) => usage::report(&error),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "perennial", &mut script);
+    // A reader that goes away had enough.
+    let _ = std::io::stdout().lock().write_all(&script);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,362 @@
+//! `perennial connect`: a pipe to a WebSocket server.
+
+use std::cell::Cell;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use perennial::blocking::{Builder, Client, Handle};
+use perennial::{Error, Trust};
+use perennial_core::{
+    Closed, ClosedBy, Config, DialectConfig, Message, Notice, Payload, Reason, code,
+};
+
+use crate::args::{AdapterName, ConnectArgs};
+use crate::effective;
+use crate::errors::{Usage, complain};
+use crate::hook::Hook;
+use crate::ledger::{Ledger, Outcome};
+use crate::output::{Health, Output};
+use crate::people;
+use crate::position::Position;
+use crate::signals;
+use crate::stdin::{self, Input};
+
+/// How long what was stopped at once may still take to say so, before the process ends anyway: its
+/// stdout may be blocked.
+const GRACE: Duration = Duration::from_secs(2);
+/// What is dialled before `--url-command` has said where; it always says so first.
+const NO_URL: &str = "ws://url-command.invalid/";
+
+/// Runs it; the exit status.
+pub(crate) fn run(args: &ConnectArgs) -> ExitCode {
+    match prepare(args) {
+        Ok(Prepared::Printed) => ExitCode::SUCCESS,
+        Ok(Prepared::Run(config, builder, position)) => {
+            connect(args, &config, *builder, position.as_deref())
+        }
+        Err(usage) => usage.report(),
+    }
+}
+
+enum Prepared {
+    /// The config was printed; that was all.
+    Printed,
+    Run(Box<Config>, Box<Builder>, Option<Arc<Position>>),
+}
+
+fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
+    if args.record.is_some() {
+        return Err(Usage::new("--record is not available yet", "leave it out"));
+    }
+    if args.adapter != AdapterName::Blocking {
+        return Err(Usage::new(
+            "--adapter: only the blocking adapter is available yet",
+            "leave the option out, or give --adapter blocking",
+        ));
+    }
+    let config = effective::config(args)?;
+    if args.print_config {
+        return print(&config).map(|()| Prepared::Printed);
+    }
+    people::be_quiet(args.quiet);
+    trace(args.verbose);
+    let position = args.resume.as_ref().map(|_| Arc::new(Position::default()));
+    let mut builder = Client::builder(args.url.as_deref().unwrap_or(NO_URL))
+        .config(started_by_hand(&config)?)
+        .reports(args.events)
+        .trust(match (&args.ca, args.insecure) {
+            (Some(path), _) => Trust::CaFile(path.clone()),
+            (None, true) => Trust::Insecure,
+            (None, false) => Trust::System,
+        });
+    for header in &args.header {
+        builder = builder.header(&header.name, &header.value);
+    }
+    for protocol in &args.subprotocol {
+        builder = builder.subprotocol(protocol);
+    }
+    if let Some(token) = bearer(args)? {
+        builder = builder.bearer(&token);
+    }
+    let hook = Hook {
+        url_command: args.url_command.clone(),
+        resume: args.resume.clone().zip(position.clone()),
+        timeout: config.connect.dial_timeout,
+        quiet: args.quiet,
+    };
+    if hook.is_needed() {
+        builder = builder.on_request(move |attempt| hook.build(attempt));
+    }
+    Ok(Prepared::Run(Box::new(config), Box::new(builder), position))
+}
+
+/// The same config without the first dial: the client must not wait for its outcome under
+/// `connect.fail_fast`, or a deadline, a signal and the events would have to wait as well.
+fn started_by_hand(config: &Config) -> Result<Config, Usage> {
+    let mut builder = config.clone().into_builder();
+    builder.connect.auto = false;
+    builder.build().map_err(|error| Usage::new(error.to_string(), "correct the config"))
+}
+
+fn print(config: &Config) -> Result<(), Usage> {
+    use std::io::Write as _;
+    let text = serde_json::to_string_pretty(config).map_err(|error| {
+        Usage::new(format!("the config cannot be printed ({error})"), "report it")
+    })?;
+    let mut out = std::io::stdout().lock();
+    // A reader that goes away had enough.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    Ok(())
+}
+
+/// The token of `--bearer-env`.
+fn bearer(args: &ConnectArgs) -> Result<Option<String>, Usage> {
+    let Some(variable) = &args.bearer_env else { return Ok(None) };
+    // Someone may have given the token itself.
+    let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !plain || variable.is_empty() {
+        return Err(Usage::new(
+            "--bearer-env holds no variable's name",
+            "give the name of an environment variable, not the token itself",
+        ));
+    }
+    if args.header.iter().any(|header| header.name.eq_ignore_ascii_case("authorization")) {
+        return Err(Usage::new(
+            "--bearer-env does not go with an Authorization in --header",
+            "choose one",
+        ));
+    }
+    match std::env::var(variable) {
+        Ok(token) if token.trim().is_empty() => Err(Usage::new(
+            format!("--bearer-env: the variable {variable} is empty"),
+            "set it to the token",
+        )),
+        Ok(token) if token.trim().bytes().any(|b| !(0x21..0x7f).contains(&b)) => Err(Usage::new(
+            format!("--bearer-env: the variable {variable} holds what cannot be a token"),
+            "a token is printable ASCII without spaces",
+        )),
+        Ok(token) => Ok(Some(token.trim().to_owned())),
+        Err(std::env::VarError::NotPresent) => Err(Usage::new(
+            format!("--bearer-env: the variable {variable} is not set"),
+            "export it with the token in it",
+        )),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Usage::new(
+            format!("--bearer-env: the variable {variable} is not UTF-8"),
+            "set it to the token",
+        )),
+    }
+}
+
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing_subscriber::filter::LevelFilter::DEBUG,
+        _ => tracing_subscriber::filter::LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+}
+
+/// What the threads of a run tell each other.
+#[derive(Default)]
+struct Flags {
+    /// `--deadline` passed.
+    late: AtomicBool,
+    /// The connection was never open, and nobody waits for it any more.
+    never_open: AtomicBool,
+}
+
+fn connect(
+    args: &ConnectArgs,
+    config: &Config,
+    builder: Builder,
+    position: Option<&Position>,
+) -> ExitCode {
+    let start = Instant::now();
+    let mut client = match builder.connect() {
+        Ok(client) => client,
+        Err(error) => return not_connected(&error),
+    };
+    let handle = client.handle();
+    handle.reconnect();
+    let flags = Arc::new(Flags::default());
+    let output = Arc::new(Output::stdout(start, args.events));
+    stop_on_signals(handle.clone());
+    // One past the end of time is none.
+    if let Some(deadline) = args.deadline.and_then(|limit| start.checked_add(limit)) {
+        stop_at(deadline, handle.clone(), Arc::clone(&flags));
+    }
+    read_stdin(args, config, &handle, &output, &flags);
+
+    let Seen { received, rtt, closed } = pass_on(args, &mut client, &output, position);
+    let counters = handle.counters();
+    let rtt = handle.status().rtt.or(rtt);
+    let (ledger, health) =
+        output.finish(|rejected| Ledger::new(&counters, rejected, received, rtt));
+    let late = flags.late.load(Ordering::Relaxed);
+    let failed = health == Health::Failed;
+    let short = failed || flags.never_open.load(Ordering::Relaxed);
+    let outcome = Outcome::of(&closed, &ledger, late, short);
+    people::end(&closed, &ledger, outcome);
+    if failed {
+        people::tell("stdout cannot be written: what was received is lost");
+    }
+    if outcome == Outcome::Short && flags.never_open.load(Ordering::Relaxed) {
+        people::tell("the connection never opened within --drain: check the URL, or use --stay");
+    }
+    ExitCode::from(outcome.status())
+}
+
+fn not_connected(error: &Error) -> ExitCode {
+    match error {
+        Error::Io { .. } => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+        Error::CaFile { .. } | Error::Trust { .. } => complain(&format!("--ca: {error}")),
+        // In `user:password@host` it is the user that looks like a scheme.
+        Error::Scheme { scheme } if !["http", "https"].contains(&scheme.as_str()) => {
+            complain("the URL does not begin with ws:// or wss://: write it in full");
+        }
+        _ => complain(&error.to_string()),
+    }
+    ExitCode::from(2)
+}
+
+/// The first signal drains and closes, the second stops at once.
+fn stop_on_signals(handle: Handle) {
+    signals::on_signal(move |number| {
+        if number == 1 {
+            handle.drain(None);
+        } else {
+            handle.abort();
+            end_anyway(Outcome::Short);
+        }
+    });
+}
+
+fn stop_at(deadline: Instant, handle: Handle, flags: Arc<Flags>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+        flags.late.store(true, Ordering::Relaxed);
+        handle.abort();
+        end_anyway(Outcome::Late);
+    });
+}
+
+/// Ends the process soon. What was stopped ends it sooner, unless its stdout is blocked.
+fn end_anyway(outcome: Outcome) {
+    std::thread::spawn(move || {
+        std::thread::sleep(GRACE);
+        std::process::exit(i32::from(outcome.status()));
+    });
+}
+
+fn read_stdin(
+    args: &ConnectArgs,
+    config: &Config,
+    handle: &Handle,
+    output: &Arc<Output>,
+    flags: &Arc<Flags>,
+) {
+    let (handle, output, flags) = (handle.clone(), Arc::clone(output), Arc::clone(flags));
+    let outbox = config.outbox.clone();
+    let id_field = match &config.dialect {
+        DialectConfig::Json(json) => Some(json.id_field.clone()),
+        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => None,
+    };
+    let (stay, wait) = (args.stay, config.close.drain);
+    std::thread::spawn(move || {
+        let input = Input {
+            handle: &handle,
+            output: &output,
+            outbox: &outbox,
+            id_field: id_field.as_deref(),
+            told: Cell::new(0),
+        };
+        input.run();
+        if !stay {
+            stdin::drain(&handle, wait, &flags.never_open);
+        }
+    });
+}
+
+/// What was seen until the end.
+struct Seen {
+    received: u64,
+    rtt: Option<Duration>,
+    closed: Closed,
+}
+
+/// Passes on what the connection says until it is closed.
+fn pass_on(
+    args: &ConnectArgs,
+    client: &mut Client,
+    output: &Output,
+    position: Option<&Position>,
+) -> Seen {
+    let handle = client.handle();
+    let enough = args.count.unwrap_or(u64::MAX);
+    let mut received = 0;
+    let mut rtt = None;
+    let mut stopping = false;
+    loop {
+        // Flushed when nothing more is at hand, not per message.
+        let next = match client.recv_stamped_timeout(Duration::ZERO) {
+            Ok(next) => next,
+            Err(_) => {
+                let health = output.flush();
+                stop_unless_writable(health, &handle, &mut stopping);
+                client.recv_stamped()
+            }
+        };
+        let Some((at, notice)) = next else { break };
+        match &notice {
+            Notice::Message(message) => {
+                // What comes while closing is beyond what was asked for.
+                if received == enough {
+                    continue;
+                }
+                received += 1;
+                note(message, args, position);
+                if received == enough {
+                    handle.drain(None);
+                }
+            }
+            Notice::Dialing { transport, .. } => {
+                if let Some(position) = position {
+                    position.announce(*transport);
+                }
+            }
+            Notice::Pong { rtt: measured } => rtt = Some(*measured),
+            _ => {}
+        }
+        let health = output.notice(at, &notice);
+        stop_unless_writable(health, &handle, &mut stopping);
+        people::notice(&notice);
+    }
+    // The last notice was fetched, so there is an end.
+    let closed = client.closed().unwrap_or(Closed {
+        by: ClosedBy::Policy,
+        code: code::ABNORMAL,
+        clean: false,
+        reason: Reason::Application,
+    });
+    Seen { received, rtt, closed }
+}
+
+fn note(message: &Message, args: &ConnectArgs, position: Option<&Position>) {
+    if let (Some(position), Some(resume), Payload::Text(text)) =
+        (position, &args.resume, &message.payload)
+    {
+        position.observe(text, &resume.field);
+    }
+}
+
+fn stop_unless_writable(health: Health, handle: &Handle, stopping: &mut bool) {
+    if health != Health::Writable && !*stopping {
+        *stopping = true;
+        handle.drain(None);
+    }
+}

@@ -1,0 +1,151 @@
+use super::*;
+use crate::args::{Cli, Command};
+use clap::Parser;
+use perennial_core::{Backoff, Duration, HeartbeatFrames, HeartbeatStyle, Overflow};
+
+fn args(options: &[&str]) -> ConnectArgs {
+    let all = ["perennial", "connect", "ws://127.0.0.1:1"].iter().chain(options);
+    match Cli::try_parse_from(all).expect("the options are known").command {
+        Command::Connect(args) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn of(options: &[&str]) -> Config {
+    config(&args(options)).expect("the config is sound")
+}
+
+fn refused(options: &[&str]) -> String {
+    config(&args(options)).expect_err("nonsense was accepted").to_string()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), text).expect("it can be written");
+    file
+}
+
+#[test]
+fn nothing_given_means_the_contracts_defaults() {
+    let config = of(&[]);
+    assert_eq!(config, Config::scripts());
+    assert_eq!(config.outbox.overflow, Overflow::Wait);
+    assert_eq!(config.dialect, DialectConfig::Plain);
+}
+
+#[test]
+fn acks_bring_the_dialect_the_class_and_the_window() {
+    for options in [&["--acks"][..], &["--class", "acknowledged"]] {
+        let config = of(options);
+        assert_eq!(config.outbox.class, Class::Acknowledged);
+        assert_eq!(config.inbox.dedupe, 4096);
+        let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
+        assert!(json.envelope && json.acks && !json.acknowledge);
+        assert_eq!(json.heartbeat, HeartbeatFrames::None);
+    }
+    let config = of(&["--acks", "--dedupe", "7", "--id-field", "n", "--heartbeat-style", "json"]);
+    assert_eq!(config.inbox.dedupe, 7);
+    let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
+    assert_eq!(json.id_field, "n");
+    assert!(matches!(json.heartbeat, HeartbeatFrames::Json { .. }));
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+    assert_eq!(of(&["--acks", "--dedupe", "0"]).inbox.dedupe, 0);
+}
+
+#[test]
+fn the_dialect_is_as_plain_as_can_be() {
+    assert_eq!(of(&["--heartbeat-style", "text"]).dialect, DialectConfig::text());
+    assert_eq!(of(&["--heartbeat-style", "ws"]).dialect, DialectConfig::Plain);
+    let config = of(&["--heartbeat-style", "literal:a,b"]);
+    assert_eq!(config.dialect, DialectConfig::Text { ping: "a".into(), pong: "b".into() });
+    let config = of(&["--dedupe", "9", "--heartbeat-style", "text"]);
+    let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
+    assert!(!json.envelope && !json.acks);
+    assert!(matches!(json.heartbeat, HeartbeatFrames::Literals { .. }));
+    assert_eq!(of(&["--heartbeat-style", "server"]).heartbeat.style, HeartbeatStyle::Server);
+    assert_eq!(of(&["--heartbeat", "off"]).heartbeat.style, HeartbeatStyle::Off);
+    // A preset's own heartbeat stays with acks added.
+    let config = of(&["--preset", "manager", "--acks"]);
+    let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
+    assert!(json.acks && json.envelope);
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+}
+
+#[test]
+fn the_file_overrides_the_preset_and_the_options_override_the_file() {
+    let file = file(r#"{"retry":{"backoff":{"linear":{"base":"2s"}}},"outbox":{"ttl":"9s"}}"#);
+    let path = file.path().to_str().expect("UTF-8");
+    let config = of(&["--preset", "client", "--config", path, "--ttl", "3s", "--base", "4s"]);
+    assert_eq!(config.retry.backoff, Backoff::Linear { base: Duration::from_secs(4) });
+    assert_eq!(config.outbox.ttl, Some(Duration::from_secs(3)));
+    // From the preset:
+    assert_eq!(config.retry.max_attempts, Some(6));
+    assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
+    // Without a preset the default one is below the file.
+    assert_eq!(of(&["--config", path]).outbox.overflow, Overflow::Wait);
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    for options in [
+        &["--acks", "--heartbeat-style", "literal:x,y"][..],
+        &["--preset", "idle-watch", "--backoff", "list:1s,2s", "--jitter", "none"],
+        &["--heartbeat", "off", "--max-attempts", "3", "--max-outage", "1m", "--queue", "9"],
+    ] {
+        let config = of(options);
+        let file = file(&serde_json::to_string_pretty(&config).expect("it is serialisable"));
+        let path = file.path().to_str().expect("UTF-8");
+        assert_eq!(of(&["--config", path]), config);
+        assert_eq!(of(&["--config", path, "--preset", "basics"]), config);
+    }
+}
+
+#[test]
+fn broken_rules_name_the_options() {
+    for (options, words) in [
+        (&["--cap", "100ms"][..], &["--cap", "--base"][..]),
+        (&["--base", "1m"], &["--base", "--cap"]),
+        (&["--backoff", "list:1s,1m"], &["--backoff", "--cap"]),
+        (&["--backoff", "list:2s,1s"], &["--backoff", "not decrease"]),
+        (&["--backoff", "list:1s", "--base", "1s"], &["--backoff", "--base"]),
+        (&["--backoff", "list:1s", "--jitter", "decorrelated"], &["--backoff", "--jitter"]),
+        (&["--acks", "--class", "queued"], &["--acks", "--class queued"]),
+        (&["--acks", "--class", "volatile"], &["--acks", "--class volatile"]),
+        (&["--heartbeat", "0s"], &["--heartbeat", "1ms"]),
+        (&["--max-attempts", "0"], &["--max-attempts", "at least 1"]),
+        (&["--queue", "0"], &["--queue", "1"]),
+        (&["--queue-bytes", "0"], &["--queue-bytes"]),
+        (&["--max-message", "1"], &["--max-message", "125"]),
+        (&["--id-field", "ack"], &["--id-field", "cumulative"]),
+        (&["--id-field", ""], &["--id-field", "empty"]),
+        (&["--dial-timeout", "2h"], &["--dial-timeout", "1h"]),
+    ] {
+        let said = refused(options);
+        for word in words {
+            assert!(said.contains(word), "{options:?} does not say {word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_file_is_named_with_its_field() {
+    for (text, word) in [
+        ("{", "EOF"),
+        (r#"{"retry":{"cap":5}}"#, "retry.cap"),
+        (r#"{"retry":{"cap":"5 parsecs"}}"#, "retry.cap"),
+        (r#"{"retry":{"cop":"5s"}}"#, "cop"),
+        (r#"{"retry":{"cap":"1ms"}}"#, "retry.cap"),
+        (r#"{"outbox":{"class":"acknowledged"}}"#, "outbox.class"),
+        (r#"{} {}"#, "trailing"),
+        ("[]", "no config"),
+        (r#"{"retry":[]}"#, "retry"),
+        (r#"{"dialect":"custom"}"#, "dialect"),
+    ] {
+        let file = file(text);
+        let path = file.path().to_str().expect("UTF-8");
+        let said = refused(&["--config", path]);
+        assert!(said.contains(word), "{text}: {said}");
+        assert!(said.contains(path), "{text}: {said}");
+    }
+    assert!(refused(&["--config", "/no/such/file.json"]).contains("/no/such/file.json"));
+}

@@ -1,0 +1,98 @@
+//! What people are told on stderr while a connection runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use perennial_core::{Closed, ClosedBy, Duration, Notice, State, Warning};
+
+use crate::errors::complain;
+use crate::ledger::{Ledger, Outcome};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// `--quiet`.
+pub(crate) fn be_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// One line, unless `--quiet`.
+pub(crate) fn tell(line: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        complain(line);
+    }
+}
+
+/// Tells what a notice means, if it means something to people.
+pub(crate) fn notice(notice: &Notice) {
+    match notice {
+        Notice::Retrying { delay, reason, .. } => {
+            tell(&format!("{reason}; next attempt in {}", readable(*delay)));
+        }
+        Notice::StateChanged { from: State::Reconnecting, to: State::Open, .. } => {
+            tell("connected again");
+        }
+        Notice::Suspended { outage } => {
+            tell(&format!("down for {}; still trying", readable(*outage)));
+        }
+        Notice::Warning(Warning::IgnoredAck { id: Some(id) }) => {
+            tell(&format!("an ack for id {id}, which awaits none, was ignored"));
+        }
+        Notice::Warning(Warning::IgnoredAck { id: None }) => {
+            tell("an ack without a usable id was ignored");
+        }
+        Notice::Warning(Warning::Unreadable { detail }) => {
+            tell(&format!("a message is not what the dialect expects ({detail}): passed on as is"));
+        }
+        Notice::Warning(Warning::ClockJump { late }) => {
+            tell(&format!(
+                "the clock jumped by {}: asking whether the link lives",
+                readable(*late)
+            ));
+        }
+        Notice::Warning(Warning::ClockBackwards { .. })
+        | Notice::StateChanged { .. }
+        | Notice::Dialing { .. }
+        | Notice::Message(_)
+        | Notice::Duplicate { .. }
+        | Notice::Flushed { .. }
+        | Notice::Acknowledged { .. }
+        | Notice::Undelivered { .. }
+        | Notice::Writable
+        | Notice::Pong { .. }
+        | Notice::Dead { .. }
+        | Notice::Closed(_) => {}
+    }
+}
+
+/// Tells how it ended.
+pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
+    match outcome {
+        Outcome::Late => tell("--deadline passed: stopped at once"),
+        Outcome::Refused if closed.by == ClosedBy::Server && closed.reason.status().is_some() => {
+            tell(&format!(
+                "{}: check the URL and the credentials; not trying again",
+                closed.reason
+            ));
+        }
+        Outcome::Refused => {
+            tell(&format!("{} (close code {}): not trying again", closed.reason, closed.code));
+        }
+        Outcome::Short if closed.by == ClosedBy::Policy => {
+            tell(&format!("gave up: {}", closed.reason));
+        }
+        Outcome::Short | Outcome::Done => {}
+    }
+    if let Some(shortfall) = ledger.shortfall() {
+        tell(&shortfall);
+    }
+    if ledger.rejected > 0 {
+        tell(&format!("{} lines were rejected and not sent", ledger.rejected));
+    }
+}
+
+/// A duration in milliseconds at most, as people read it.
+fn readable(duration: Duration) -> String {
+    match u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) {
+        0 => "0s".to_owned(),
+        millis => format!("{:?}", Duration::from_millis(millis)),
+    }
+}

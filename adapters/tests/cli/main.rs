@@ -1,0 +1,13 @@
+//! The command line as a black box: the built binary against practice servers on loopback.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod connect;
+mod exit;
+mod load;
+mod outbox;
+mod process;
+mod request;
+mod serve;
+mod tls;
+mod usage;

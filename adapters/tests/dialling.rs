@@ -1,0 +1,251 @@
+//! How the blocking client dials, and what it makes of what it meets there.
+
+#![cfg(feature = "blocking")]
+#![allow(clippy::unwrap_used, clippy::wildcard_imports)]
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use perennial::blocking::{Client, RetryContext};
+use perennial::{
+    ClosedBy, Config, HookError, NotOpen, Notice, Outgoing, Reason, Refusal, RetryChoice, State,
+};
+use support::*;
+
+#[test]
+fn keeps_dialling_until_somebody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut client = connect(&format!("ws://{address}/"), quick());
+    client.send("queued").unwrap();
+    assert!(failure(&mut client).contains("connection failed"));
+    let listener = TcpListener::bind(address).unwrap();
+    let _server = Server::on(listener, |_, stream| echo(accept(stream)));
+    assert_eq!(text(&mut client), "queued");
+}
+
+#[test]
+fn a_refusal_for_good_is_final() {
+    let server = Server::start(|_, mut stream| {
+        read_request(&mut stream);
+        stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    let mut client = connect(&server.url(), quick());
+    let closed = closed(&mut client);
+    assert_eq!(closed.by, ClosedBy::Server);
+    assert_eq!(closed.reason.status(), Some(401));
+    assert_eq!(server.accepted(), 1);
+    assert!(matches!(client.wait_open(LONG), Err(NotOpen::Closed(_))));
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let server = Server::start(|number, mut stream| {
+        if number == 0 {
+            read_request(&mut stream);
+            let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n";
+            stream.write_all(answer).unwrap();
+        } else {
+            echo(accept(stream));
+        }
+    });
+    let mut client = connect(&server.url(), quick());
+    let delay = find(&mut client, |notice| match notice {
+        Notice::Retrying { delay, reason, .. } => {
+            assert_eq!(reason.status(), Some(503));
+            Some(*delay)
+        }
+        _ => None,
+    });
+    assert!(delay >= Duration::from_secs(1), "{delay:?}");
+    until(&mut client, State::Open);
+}
+
+#[test]
+fn frames_right_behind_the_handshake_are_not_lost() {
+    let server = Server::start(|_, mut stream| {
+        let request = read_request(&mut stream);
+        let mut bytes = answer(&request, "").into_bytes();
+        bytes.extend_from_slice(b"\x81\x05hello");
+        stream.write_all(&bytes).unwrap();
+        drain(&mut stream);
+    });
+    let mut client = connect(&server.url(), quick());
+    assert_eq!(text(&mut client), "hello");
+}
+
+#[test]
+fn what_is_no_handshake_is_tried_again() {
+    let cases: [(&'static str, &str); 5] = [
+        ("garbage in, garbage out\r\n\r\n", "not HTTP"),
+        ("", "ended before the answer was complete"),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgr", "ended before the answer was complete"),
+        ("Sec-WebSocket-Extensions: permessage-deflate\r\n", "extension"),
+        ("Sec-WebSocket-Protocol: other\r\n", "subprotocol"),
+    ];
+    for (text, expected) in cases {
+        let server = Server::start(move |number, mut stream| {
+            if number > 0 {
+                return echo(accept(stream));
+            }
+            let request = read_request(&mut stream);
+            let bytes = if text.starts_with("Sec-") { answer(&request, text) } else { text.into() };
+            stream.write_all(bytes.as_bytes()).unwrap();
+        });
+        let mut client = connect(&server.url(), quick());
+        let failure = failure(&mut client);
+        assert!(failure.contains(expected), "{text}: {failure}");
+        until(&mut client, State::Open);
+    }
+}
+
+#[test]
+fn a_handshake_that_is_never_answered_times_out() {
+    let server = Server::start(|number, mut stream| {
+        if number > 0 {
+            return echo(accept(stream));
+        }
+        drain(&mut stream);
+    });
+    let mut config = quick();
+    config.connect.dial_timeout = Duration::from_millis(100);
+    let mut client = connect(&server.url(), config);
+    assert!(failure(&mut client).contains("timed out"));
+    until(&mut client, State::Open);
+}
+
+#[test]
+fn closing_during_a_hanging_dial_is_immediate() {
+    let server = Server::start(|_, mut stream| {
+        drain(&mut stream);
+    });
+    let mut client = connect(&server.url(), quick());
+    eventually("a dial", || server.accepted() == 1);
+    let before = Instant::now();
+    client.close();
+    assert_eq!(closed(&mut client).by, ClosedBy::Application);
+    assert!(before.elapsed() < Duration::from_secs(4), "sooner than any timeout");
+}
+
+#[test]
+fn hooks_see_and_change_every_attempt() {
+    let (sender, receiver) = mpsc::channel();
+    let server = Server::start(move |number, mut stream| {
+        let request = read_request(&mut stream);
+        sender.send(request.clone()).unwrap();
+        if number == 1 {
+            stream.write_all(answer(&request, "").as_bytes()).unwrap();
+            drain(&mut stream);
+        }
+    });
+    let url = server.url();
+    let mut tokens = ["first", "second"].into_iter();
+    let mut config = quick();
+    config.retry.backoff = perennial::Backoff::Constant { base: Duration::from_secs(30) };
+    let mut client = Client::builder("ws://127.0.0.1:9/")
+        .config(config.build().unwrap())
+        .header("X-Always", "yes")
+        .on_request(move |attempt| {
+            attempt.set_url(&format!("{url}feed?attempt={}", attempt.number))?;
+            attempt.bearer(tokens.next().ok_or(HookError::Stop("no token".into()))?)?;
+            Ok(())
+        })
+        .on_retry(|context: &RetryContext| {
+            assert_eq!(context.delay, Duration::from_secs(30));
+            RetryChoice::After(Duration::from_millis(1))
+        })
+        .connect()
+        .unwrap();
+    until(&mut client, State::Open);
+    for (number, token) in [(1, "first"), (2, "second")] {
+        let request = receiver.recv_timeout(LONG).unwrap();
+        assert!(request.starts_with(&format!("GET /feed?attempt={number} ")), "{request}");
+        assert!(request.contains(&format!("Authorization: Bearer {token}\r\n")), "{request}");
+        assert!(request.contains("X-Always: yes\r\n"), "{request}");
+    }
+}
+
+#[test]
+fn a_hook_may_give_up() {
+    let mut client = Client::builder("ws://127.0.0.1:9/")
+        .on_request(|_| Err(HookError::Stop("no token".into())))
+        .connect()
+        .unwrap();
+    let closed = closed(&mut client);
+    assert!(closed.reason.to_string().contains("no token"), "{}", closed.reason);
+}
+
+#[test]
+fn a_hook_that_hangs_holds_up_nothing_else() {
+    let (release, held) = mpsc::channel::<()>();
+    let mut config = quick();
+    config.connect.dial_timeout = Duration::from_millis(50);
+    let mut client = Client::builder("ws://127.0.0.1:9/")
+        .config(config.build().unwrap())
+        .on_request(move |_| {
+            let _ = held.recv();
+            Ok(())
+        })
+        .connect()
+        .unwrap();
+    assert!(failure(&mut client).contains("timed out"));
+    assert!(failure(&mut client).contains("still runs for an earlier attempt"));
+    client.close();
+    assert_eq!(closed(&mut client).by, ClosedBy::Application);
+    drop(release);
+}
+
+#[test]
+fn fail_fast_says_why() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let mut config = quick();
+    config.connect.fail_fast = true;
+    let config = config.build().unwrap();
+    let error = Client::builder(&url).config(config.clone()).connect().unwrap_err();
+    assert!(
+        matches!(&error, perennial::Error::Closed(closed)
+        if matches!(closed.reason, Reason::FirstFailed(_))),
+        "{error}"
+    );
+    let server = Server::echo();
+    let mut client = Client::builder(&server.url()).config(config).connect().unwrap();
+    assert_eq!(client.state(), State::Open);
+    client.send("x").unwrap();
+    assert_eq!(text(&mut client), "x");
+}
+
+#[test]
+fn manual_reconnect_leaves_a_hanging_transport_behind() {
+    let server = Server::start(|number, mut stream| {
+        if number == 0 {
+            drain(&mut stream);
+        } else {
+            echo(accept(stream));
+        }
+    });
+    let mut client = connect(&server.url(), quick());
+    eventually("a dial", || server.accepted() == 1);
+    client.reconnect();
+    until(&mut client, State::Open);
+    assert_eq!(server.accepted(), 2);
+}
+
+#[test]
+fn what_can_never_work_is_an_error_at_once() {
+    let bad = |builder: perennial::blocking::Builder| builder.connect().unwrap_err().to_string();
+    assert!(bad(Client::builder("http://example.org/")).contains("use ws://"));
+    let header = bad(Client::builder("ws://h/").header("Upgrade", "hidden"));
+    assert!(header.contains("Upgrade") && !header.contains("hidden"), "{header}");
+    let too_much = Outgoing::new("x".repeat(2 << 20));
+    let client = connect("ws://127.0.0.1:9/", Config::builder());
+    let error = client.send(too_much).unwrap_err();
+    assert!(matches!(error.refusal, Refusal::TooLarge { .. }), "{error}");
+    assert_eq!(error.message.payload.len(), 2 << 20, "it comes back");
+}

@@ -1,0 +1,100 @@
+//! Faults that the invariant checker found, each in the few events that showed it.
+
+use alloc::vec::Vec;
+
+use crate::*;
+
+/// A connection whose first transport is open, and that transport.
+fn open(config: ConfigBuilder) -> (Connection<BuiltIn>, TransportId) {
+    let config = config.build().expect("the config is valid");
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut connection = Connection::new(config, dialect, 7, Instant::ZERO);
+    let transport = TransportId(1);
+    let opened = Event::Opened { transport, capabilities: Capabilities::SOCKET };
+    connection.handle(Instant::ZERO, opened).expect("it is taken");
+    drain(&mut connection);
+    (connection, transport)
+}
+
+fn drain(connection: &mut Connection<BuiltIn>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    loop {
+        match connection.poll() {
+            Action::Wait { .. } => return actions,
+            action => actions.push(action),
+        }
+    }
+}
+
+fn tick(connection: &mut Connection<BuiltIn>, millis: u64) -> Vec<Action> {
+    connection.handle(Instant::from_millis(millis), Event::Tick).expect("a tick is taken");
+    drain(connection)
+}
+
+#[test]
+fn a_clock_that_goes_backwards_is_no_news_after_the_end() {
+    let mut config = Config::builder();
+    config.connect.auto = false;
+    let config = config.build().expect("the config is valid");
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut connection = Connection::new(config, dialect, 7, Instant::from_millis(10));
+    let close = Event::Close(CloseFrame::new(code::NORMAL, ""));
+    connection.handle(Instant::from_millis(10), close).expect("it closes");
+    drain(&mut connection);
+    assert_eq!(tick(&mut connection, 5), []);
+    assert_eq!(connection.counters().clock_backwards, 1);
+}
+
+#[test]
+fn a_silent_server_that_should_ping_is_not_stable() {
+    let mut config = Config::builder();
+    config.heartbeat.style = HeartbeatStyle::Server;
+    config.retry.stable_after = Duration::from_millis(100);
+    let (mut connection, transport) = open(config);
+    tick(&mut connection, 100);
+    assert_eq!(connection.status().attempt, 1, "nothing proves that the server lives");
+    let heard = Event::Heard { transport };
+    connection.handle(Instant::from_millis(150), heard).expect("it is taken");
+    assert_eq!(connection.status().attempt, 0);
+}
+
+#[test]
+fn the_dialects_pong_does_not_answer_a_protocol_probe() {
+    let mut config = Config::builder();
+    config.dialect = DialectConfig::text();
+    let (mut connection, transport) = open(config);
+    // The clock jumps, and a protocol ping is the probe.
+    let probe = tick(&mut connection, 60_000);
+    assert!(
+        probe.iter().any(|action| matches!(action, Action::Write { frame: Frame::Ping(_), .. }))
+    );
+    let frame = Frame::Text("pong".into());
+    let pong = Event::Received { transport, frame };
+    connection.handle(Instant::from_millis(60_001), pong).expect("it is taken");
+    assert!(drain(&mut connection).is_empty(), "no round trip is measured");
+    let dead = tick(&mut connection, 63_000);
+    assert!(
+        dead.iter()
+            .any(|action| matches!(action, Action::Notify(Notice::Dead { why: Death::Probe, .. })))
+    );
+}
+
+#[test]
+fn a_late_pong_answers_the_probe_however_many_pings_followed() {
+    let mut config = Config::builder();
+    config.heartbeat.interval = Duration::from_millis(100);
+    let (mut connection, transport) = open(config);
+    let probe = tick(&mut connection, 60_000).into_iter().find_map(|action| match action {
+        Action::Write { frame: Frame::Ping(payload), .. } => Some(payload),
+        _ => None,
+    });
+    for millis in (60_100..=62_000).step_by(100) {
+        tick(&mut connection, millis);
+    }
+    let frame = Frame::Pong(probe.expect("the clock jumped"));
+    let pong = Event::Received { transport, frame };
+    connection.handle(Instant::from_millis(62_050), pong).expect("it is taken");
+    drain(&mut connection);
+    tick(&mut connection, 63_000);
+    assert_eq!(connection.state(), State::Open);
+}

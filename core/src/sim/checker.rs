@@ -1,0 +1,429 @@
+//! The wrapper: every event and action passes through the model.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::delays::Delays;
+use super::inbox::Inbox;
+use super::ledger::Ledger;
+use super::liveness::Liveness;
+use super::story::Story;
+use super::wire::Wire;
+use super::{Moment, Verdict, Violation, demand, violation};
+use crate::action::Action;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::dialect::{Dialect, Meaning};
+use crate::error::{Accepted, Rejected};
+use crate::event::Event;
+use crate::frame::{Frame, Payload};
+use crate::notice::{Notice, State};
+use crate::status::Status;
+use crate::time::Instant;
+
+/// The most actions that may wait besides those for the messages in the outbox.
+const UNDRAINED: usize = 256 + 32;
+
+/// A [`Connection`] whose every step is checked against a model of what it promises.
+///
+/// The first violation is kept, and nothing is checked after it. The connection is cloned at every
+/// event, so this is for tests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked<D> {
+    inner: Connection<D>,
+    /// Reads and writes as the connection's own does.
+    dialect: D,
+    now: Instant,
+    status: Status,
+    /// Actions that the model has seen and `poll` has not given yet.
+    seen: VecDeque<Action>,
+    drained: bool,
+    wire: Wire,
+    story: Story,
+    delays: Delays,
+    ledger: Ledger,
+    inbox: Inbox,
+    liveness: Liveness,
+    violation: Option<Violation>,
+}
+
+impl<D: Dialect + Clone + PartialEq> Checked<D> {
+    /// Makes a connection as [`Connection::new`] does, and the model of it.
+    #[must_use]
+    pub fn new(config: Config, dialect: D, seed: u64, now: Instant) -> Self {
+        let auto = config.connect.auto;
+        let inner = Connection::new(config, dialect.clone(), seed, now);
+        let mut checked = Self {
+            dialect,
+            now,
+            status: inner.status(),
+            seen: VecDeque::new(),
+            drained: false,
+            wire: Wire::new(),
+            story: Story::new(),
+            delays: Delays::new(now, auto),
+            ledger: Ledger::new(),
+            inbox: Inbox::new(),
+            liveness: Liveness::new(),
+            violation: None,
+            inner,
+        };
+        let status = checked.status.clone();
+        let config = checked.inner.config().clone();
+        let moment = Moment {
+            now,
+            config: &config,
+            event: &Event::Tick,
+            result: &Ok(Accepted::Done),
+            before: &status,
+            due: &status,
+            after: &status,
+        };
+        let verdict = checked.follow(&moment, None);
+        checked.note(verdict);
+        checked
+    }
+
+    /// As [`Connection::handle`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::handle`]. A violation is no error here: see [`check`](Self::check).
+    pub fn handle(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
+        if self.violation.is_some() {
+            return self.inner.handle(now, event);
+        }
+        let shadow = self.inner.clone();
+        let result = self.inner.handle(now, event.clone());
+        let after = self.inner.status();
+        let before = core::mem::replace(&mut self.status, after);
+        let verdict = self.judge(now, &event, &result, shadow, &before);
+        self.note(verdict);
+        result
+    }
+
+    /// As [`Connection::poll`].
+    pub fn poll(&mut self) -> Action {
+        let action = self.inner.poll();
+        if self.violation.is_none() {
+            let verdict = self.polled(&action);
+            self.note(verdict);
+        }
+        action
+    }
+
+    /// Whether every invariant held so far.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn check(&self) -> Result<(), Violation> {
+        self.violation.clone().map_or(Ok(()), Err)
+    }
+
+    /// Panics unless every invariant held so far.
+    ///
+    /// # Panics
+    /// With the first violation.
+    #[track_caller]
+    pub fn assert(&self) {
+        if let Some(violation) = &self.violation {
+            panic!("{violation}");
+        }
+    }
+
+    /// The connection itself.
+    #[must_use]
+    pub fn connection(&self) -> &Connection<D> {
+        &self.inner
+    }
+
+    fn note(&mut self, verdict: Verdict) {
+        if let Err(violation) = verdict {
+            self.violation.get_or_insert(violation);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        time: Instant,
+        event: &Event,
+        result: &Result<Accepted, Rejected>,
+        mut shadow: Connection<D>,
+        before: &Status,
+    ) -> Verdict {
+        if let Err(Rejected::Busy(back)) = result {
+            demand!(30, back == event, "{event:?} came back as {back:?}");
+            demand!(30, shadow == self.inner, "{event:?} was refused, and changed something");
+            let waiting = self.seen.len();
+            demand!(30, waiting >= 256, "busy with {waiting} undrained actions");
+            return Ok(());
+        }
+        let backwards = time < self.now;
+        self.now = self.now.max(time);
+        let now = self.now;
+        demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
+        let early = before.deadline.is_none_or(|(deadline, _)| now < deadline);
+        if *event == Event::Tick && early && !backwards {
+            shadow.now = now;
+            demand!(17, shadow == self.inner, "an early tick at {now} changed {before:?}");
+        } else {
+            let ticked = shadow.handle(time, Event::Tick);
+            demand!(30, ticked.is_ok(), "a tick was refused: {ticked:?}");
+        }
+        let after = self.status.clone();
+        let due = shadow.status();
+        let config = self.inner.config().clone();
+        let moment =
+            Moment { now, config: &config, event, result, before, due: &due, after: &after };
+        self.compare(&moment, shadow, backwards)?;
+        let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
+            && event_transport(event).is_some_and(|id| self.wire.hears(id));
+        self.liveness.begin(self.drained);
+        self.drained = false;
+        let meaning = self.meaning(&moment);
+        self.liveness.event(&moment, heard, meaning.as_ref());
+        self.ledger.heard(meaning.as_ref());
+        self.inbox.event(&moment, meaning.clone());
+        if let Event::Send(message) = event {
+            self.ledger.offered(&moment, &mut self.dialect, message)?;
+            if matches!(result, Err(Rejected::QueueFull(_))) {
+                self.story.refused();
+            }
+        }
+        self.delays.event(&moment);
+        self.follow(&moment, Some(event))
+    }
+
+    /// What a data frame means, if it was taken for reading.
+    fn meaning(&mut self, moment: &Moment<'_>) -> Option<Meaning> {
+        let Event::Received { frame, .. } = moment.event else { return None };
+        let payload = match frame {
+            Frame::Text(text) => Payload::Text(text.clone()),
+            Frame::Binary(bytes) => Payload::Binary(bytes.clone()),
+            Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return None,
+        };
+        let fits = payload.len() <= moment.config.inbox.max_message;
+        (moment.done() && fits).then(|| self.dialect.decode(payload))
+    }
+
+    /// Compares with the connection that was given a tick instead of the event.
+    fn compare(&self, moment: &Moment<'_>, mut ticked: Connection<D>, backwards: bool) -> Verdict {
+        let Moment { event, result, .. } = moment;
+        let id = event_transport(event);
+        match result {
+            Ok(Accepted::Stale) => {
+                ticked.output.counters.stale_events += 1;
+                let opened = id.filter(|_| matches!(event, Event::Opened { .. }));
+                let late =
+                    opened.filter(|id| self.wire.knows(*id) && moment.due.transport != Some(*id));
+                if late.is_some() {
+                    // The `Abort` is all that is added; where it stands depends on what is due.
+                    let (with, without) = (self.inner.undrained(), ticked.undrained());
+                    demand!(6, with == without + 1, "a late {event:?} led to {:?}", self.fresh());
+                    let status = ticked.status();
+                    demand!(6, status == *moment.after, "a late {event:?} changed {status:?}");
+                } else if id.is_none_or(|id| !self.wire.hears(id)) {
+                    let (was, is) = (ticked.status(), moment.after);
+                    demand!(6, ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
+                } else {
+                    let transport = moment.after.transport;
+                    let heard = matches!(
+                        event,
+                        Event::Received { .. } | Event::Heard { .. } | Event::Violated { .. }
+                    );
+                    let live = transport == id && moment.after.phase == "open";
+                    demand!(6, !(heard && live), "{event:?} of a live transport was called stale");
+                }
+            }
+            Ok(Accepted::Done) => {
+                let again = matches!(event, Event::Close(_) | Event::Drain { .. })
+                    && matches!(moment.due.phase, "closing" | "closed");
+                demand!(8, !again || ticked == self.inner, "{event:?} again changed something");
+            }
+            Ok(Accepted::Message(_)) => {}
+            Err(rejected) => {
+                ticked.output.counters.rejected += u64::from(matches!(event, Event::Send(_)));
+                if matches!(rejected, Rejected::QueueFull(_)) {
+                    // That `Writable` was promised is all that may differ.
+                    let (was, is) = (ticked.status(), moment.after);
+                    demand!(30, was == *is, "{rejected:?} changed {was:?} to {is:?}");
+                } else {
+                    demand!(30, ticked == self.inner, "{rejected:?} changed something");
+                }
+            }
+        }
+        let _ = backwards;
+        Ok(())
+    }
+
+    /// The actions that the model has not seen yet, writes excepted: those are made by `poll`.
+    fn fresh(&self) -> Vec<Action> {
+        let count = self.inner.undrained().saturating_sub(self.seen.len());
+        if count == 0 {
+            return Vec::new();
+        }
+        let mut probe = self.inner.clone();
+        for _ in 0..self.seen.len() {
+            probe.poll();
+        }
+        (0..count).map(|_| probe.poll()).collect()
+    }
+
+    /// Takes the actions that an event led to, and looks at where that leaves everything.
+    fn follow(&mut self, moment: &Moment<'_>, event: Option<&Event>) -> Verdict {
+        let fresh = self.fresh();
+        let id = event.and_then(event_transport);
+        // The event may name a transport that was dialled by what was due before it.
+        let dialled = |action: &Action| matches!(action, Action::Dial { transport, .. } if Some(*transport) == id);
+        let mut pending = event.is_some();
+        let split = fresh.iter().position(dialled).map_or(0, |at| at + 1);
+        let last_dial = fresh.iter().rposition(|action| matches!(action, Action::Dial { .. }));
+        for (at, action) in fresh.iter().enumerate() {
+            if pending && at == split {
+                pending = false;
+                self.take(moment)?;
+            }
+            let manual = moment.is_reconnect() && last_dial == Some(at);
+            let stable = self.liveness.may_reset();
+            let suspended = self.story.is_suspended();
+            self.wire.action(moment.now, action)?;
+            self.story.action(action)?;
+            self.delays.action(moment.now, action, moment.config, stable, manual, suspended)?;
+            self.ledger.action(moment, action)?;
+            self.inbox.action(action)?;
+            if let Action::Notify(Notice::StateChanged { to: State::Open, .. }) = action
+                && let Some(can) = self.wire.capabilities()
+            {
+                let own = self.dialect.has_heartbeat();
+                self.liveness.opened(moment.now, moment.config, can, own);
+            }
+            self.liveness.action(moment, action)?;
+        }
+        if pending {
+            self.take(moment)?;
+        }
+        self.seen.extend(fresh);
+        let (undrained, most) =
+            (self.inner.undrained(), UNDRAINED + moment.config.outbox.max_messages);
+        demand!(24, undrained <= most, "{undrained} actions undrained, at most {most}");
+        if self.liveness.wants_pings() {
+            let (waiting, last, all) = self.waiting_pings();
+            self.liveness.pings(waiting, last, all);
+        }
+        self.wire.after(moment)?;
+        self.story.after(moment)?;
+        self.delays.after(moment)?;
+        self.ledger.after(moment)?;
+        self.inbox.after(moment)?;
+        self.liveness.after(moment)
+    }
+
+    /// Takes what the event says of its transport.
+    fn take(&mut self, moment: &Moment<'_>) -> Verdict {
+        let flushed = self.wire.event(moment)?;
+        self.ledger.flushed(moment.now, &flushed);
+        Ok(())
+    }
+
+    /// The pings that wait to be written: how many, the last one, and whether those are all.
+    fn waiting_pings(&self) -> (u64, Option<Frame>, bool) {
+        let mut probe = self.inner.clone();
+        let mut controls = self.wire.controls();
+        let mut count = 0;
+        let mut last = None;
+        loop {
+            let queued = probe.outbox.queued();
+            match probe.poll() {
+                Action::Write { frame, .. } => {
+                    let control = probe.outbox.queued() == queued;
+                    controls += usize::from(control);
+                    if control && self.is_ping(&frame) {
+                        count += 1;
+                        last = Some(frame);
+                    }
+                }
+                // Past the control frames' credit more of them may wait.
+                Action::Wait { .. } => return (count, last, controls < 64),
+                Action::Dial { .. } | Action::Abort { .. } | Action::Notify(_) => {}
+            }
+        }
+    }
+
+    fn is_ping(&self, frame: &Frame) -> bool {
+        let payload = match frame {
+            Frame::Ping(_) => return true,
+            Frame::Text(text) => Payload::Text(text.clone()),
+            Frame::Binary(bytes) => Payload::Binary(bytes.clone()),
+            Frame::Pong(_) | Frame::Close(_) => return false,
+        };
+        self.dialect.clone().decode(payload) == Meaning::Ping
+    }
+
+    fn polled(&mut self, action: &Action) -> Verdict {
+        let status = self.inner.status();
+        let before = core::mem::replace(&mut self.status, status);
+        let deadline = self.status.deadline;
+        demand!(15, before.deadline == deadline, "poll changed the deadline to {deadline:?}");
+        if let Some(expected) = self.seen.pop_front() {
+            demand!(24, expected == *action, "{action:?} came, {expected:?} was next");
+            return Ok(());
+        }
+        match action {
+            Action::Write { transport, index, frame } => {
+                // A message leaves the queue, a control frame does not.
+                let data = self.status.queued + 1 == before.queued;
+                demand!(25, data || self.status.queued == before.queued, "{action:?} took several");
+                let config = self.inner.config().clone();
+                self.wire.write(*transport, *index, frame, data, &config)?;
+                if data {
+                    self.ledger.write(*transport, *index, frame)?;
+                } else if self.is_ping(frame) {
+                    self.liveness.ping()?;
+                }
+                self.ledger.resends(self.status.counters.resent)
+            }
+            Action::Wait { until, why } => {
+                self.drained = true;
+                let wait = until.zip(*why);
+                demand!(15, wait == deadline, "{action:?}, but the deadline is {deadline:?}");
+                let again = self.inner.poll();
+                demand!(33, again == *action, "{action:?}, then {again:?}");
+                if self.status.phase == "open" && self.story.is_open() {
+                    self.ledger.withheld(&self.wire, self.inner.config())?;
+                }
+                Ok(())
+            }
+            Action::Dial { .. } | Action::Abort { .. } | Action::Notify(_) => {
+                let closed = self.story.is_closed();
+                Err(violation(
+                    if closed { 7 } else { 24 },
+                    format!("{action:?} came without an event"),
+                ))
+            }
+        }
+    }
+}
+
+/// The transport that an event names.
+pub(super) fn event_transport(event: &Event) -> Option<crate::event::TransportId> {
+    match event {
+        Event::Opened { transport, .. }
+        | Event::DialFailed { transport, .. }
+        | Event::Received { transport, .. }
+        | Event::Heard { transport }
+        | Event::Flushed { transport, .. }
+        | Event::Buffered { transport, .. }
+        | Event::Violated { transport, .. }
+        | Event::Ended { transport, .. } => Some(*transport),
+        Event::Tick
+        | Event::Send(_)
+        | Event::Cancel(_)
+        | Event::Purge
+        | Event::Close(_)
+        | Event::Drain { .. }
+        | Event::Reconnect
+        | Event::Retry { .. }
+        | Event::PauseReads
+        | Event::ResumeReads => None,
+    }
+}

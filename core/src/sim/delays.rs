@@ -1,0 +1,262 @@
+//! The delays between dials, and how many of those there may be.
+
+use super::{Moment, Verdict, demand};
+use crate::action::Action;
+use crate::config::{Backoff, CloseRule, Config, Jitter};
+use crate::error::Accepted;
+use crate::event::{DialError, Event, RetryChoice};
+use crate::frame::code;
+use crate::notice::{Advice, Notice, Reason, State};
+use crate::time::{Instant, nanos};
+
+/// The delays since the attempt counter was last reset.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Delays {
+    attempts: u32,
+    failures: u32,
+    nominal: u64,
+    /// The last delay before advice, if that can be known.
+    last: Option<u64>,
+    /// When the pending dial is due.
+    due: Option<Instant>,
+    /// Since when the connection is down.
+    down: Option<Instant>,
+}
+
+impl Delays {
+    pub(super) fn new(now: Instant, auto: bool) -> Self {
+        let down = auto.then_some(now);
+        // The first dial is due at once.
+        Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), due: down, down }
+    }
+
+    fn reset(&mut self) {
+        *self = Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), ..self.clone() };
+    }
+
+    pub(super) fn event(&mut self, moment: &Moment<'_>) {
+        if let (Event::Retry { choice: RetryChoice::After(delay), .. }, true) =
+            (moment.event, moment.done())
+        {
+            self.due = Some(moment.now + *delay);
+        }
+        if moment.is_reconnect() && self.down.is_none() {
+            self.down = Some(moment.now);
+        }
+    }
+
+    /// `stable` says whether the counter may have been reset; `manual`, whether this is the dial
+    /// of a manual reconnect.
+    pub(super) fn action(
+        &mut self,
+        now: Instant,
+        action: &Action,
+        config: &Config,
+        stable: bool,
+        manual: bool,
+        suspended: bool,
+    ) -> Verdict {
+        match action {
+            Action::Dial { attempt, .. } => {
+                if manual {
+                    self.reset();
+                } else {
+                    let due = self.due;
+                    let waited = due.is_some_and(|due| due <= now);
+                    demand!(10, waited, "{action:?} at {now}, due at {due:?}");
+                }
+                self.due = None;
+                demand!(12, *attempt == self.attempts + 1, "{action:?} after {}", self.attempts);
+                self.attempts = *attempt;
+                self.within_limit(*attempt, config)
+            }
+            Action::Notify(Notice::Retrying { attempt, .. }) => {
+                if *attempt == 1 && stable {
+                    self.reset();
+                }
+                demand!(12, *attempt == self.attempts + 1, "{action:?} after {}", self.attempts);
+                self.within_limit(*attempt, config)?;
+                self.retrying(now, action, config, suspended)
+            }
+            Action::Notify(Notice::StateChanged { to, .. }) => {
+                self.down = match to {
+                    State::Reconnecting => Some(now),
+                    State::Connecting | State::Open | State::Closed => None,
+                };
+                Ok(())
+            }
+            Action::Notify(_)
+            | Action::Abort { .. }
+            | Action::Write { .. }
+            | Action::Wait { .. } => Ok(()),
+        }
+    }
+
+    fn within_limit(&self, attempt: u32, config: &Config) -> Verdict {
+        let most = config.retry.max_attempts;
+        demand!(13, most.is_none_or(|most| attempt <= most), "attempt {attempt} of {most:?}");
+        Ok(())
+    }
+
+    fn retrying(
+        &mut self,
+        now: Instant,
+        action: &Action,
+        config: &Config,
+        suspended: bool,
+    ) -> Verdict {
+        let Action::Notify(Notice::Retrying { delay, nominal, advice, reason, .. }) = action else {
+            return Ok(());
+        };
+        let retry = &config.retry;
+        demand!(13, !is_fatal(config, reason), "{action:?} after what is fatal");
+        self.failures += 1;
+        let cap = nanos(retry.cap);
+        let grown = if suspended { cap } else { formula(&retry.backoff, self.failures).min(cap) };
+        let expected = grown.max(self.nominal);
+        let (delay, nominal) = (nanos(*delay), nanos(*nominal));
+        demand!(11, nominal >= self.nominal, "{action:?} after {} ns", self.nominal);
+        demand!(11, nominal == expected, "{action:?}, expected {expected} ns");
+        self.nominal = nominal;
+        let base = formula(&retry.backoff, 1);
+        let (low, high) = match retry.jitter {
+            Jitter::None => (nominal, nominal),
+            Jitter::Equal => (nominal / 2, nominal),
+            Jitter::Full => (0, nominal),
+            Jitter::Decorrelated => {
+                let last = self.last.filter(|_| !suspended);
+                (base, last.map_or(cap, |last| last.max(base).saturating_mul(3).min(cap)))
+            }
+        };
+        let (advised, kind) = advised(config, reason);
+        let in_range = match advice {
+            Some(advice) => {
+                demand!(10, Some(*advice) == kind, "{action:?}: nobody gave that advice");
+                let (least, most) = advised;
+                (least.max(low)..=most).contains(&delay)
+            }
+            None => (low..=high).contains(&delay) && delay >= advised.0,
+        };
+        demand!(10, in_range, "{action:?}: policy {low} to {high} ns, advice {advised:?} ns");
+        self.last = advice.is_none().then_some(delay);
+        self.due = Some(now + core::time::Duration::from_nanos(delay));
+        Ok(())
+    }
+
+    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, after, due, .. } = moment;
+        let over = matches!(after.phase, "closing" | "closed");
+        if !over && let (Some(since), Some(most)) = (self.down, config.retry.max_outage) {
+            let until = since + most;
+            demand!(13, *now < until, "down at {now}, past {until}");
+        }
+        if !matches!(moment.result, Ok(Accepted::Done)) {
+            return Ok(());
+        }
+        // What must end here, judged by the phase that the event found.
+        let fatal = match (event, due.phase) {
+            (Event::DialFailed { failure, .. }, "dialing") => {
+                let never_open = config.connect.fail_fast && due.state == State::Connecting;
+                never_open || is_fatal(config, &Reason::DialFailed(failure.clone()))
+            }
+            (Event::Received { frame: crate::frame::Frame::Close(close), .. }, "open") => {
+                is_fatal(config, &Reason::PeerClosed(close.clone()))
+            }
+            (Event::Violated { .. }, "open") => true,
+            (Event::Retry { choice: RetryChoice::Stop, .. }, _) => true,
+            _ => false,
+        };
+        demand!(13, over || !fatal, "{event:?} was survived: {}", after.phase);
+        Ok(())
+    }
+}
+
+/// The policy's n-th delay, by its definition.
+fn formula(backoff: &Backoff, n: u32) -> u64 {
+    match backoff {
+        Backoff::Constant { base } => nanos(*base),
+        Backoff::Linear { base } => nanos(*base).saturating_mul(u64::from(n)),
+        Backoff::Exponential { base, factor_percent } => {
+            let mut delay = nanos(*base);
+            for _ in 1..n {
+                let grown = u128::from(delay) * u128::from(*factor_percent) / 100;
+                delay = u64::try_from(grown).unwrap_or(u64::MAX);
+                // Longer than any cap.
+                if delay > 1 << 60 {
+                    break;
+                }
+            }
+            delay
+        }
+        Backoff::List { delays } => {
+            let index = (n as usize - 1).min(delays.len() - 1);
+            nanos(delays[index])
+        }
+    }
+}
+
+/// Whether nothing may follow.
+fn is_fatal(config: &Config, reason: &Reason) -> bool {
+    match reason {
+        Reason::DialFailed(failure) => match failure.kind {
+            DialError::RequestRefused => true,
+            DialError::Status => {
+                failure.status.is_some_and(|status| config.retry.fatal_statuses.contains(&status))
+            }
+            DialError::Request
+            | DialError::Resolve
+            | DialError::Connect
+            | DialError::Tls
+            | DialError::Handshake
+            | DialError::Proxy => false,
+        },
+        Reason::PeerClosed(close) => {
+            let code = close.as_ref().map_or(code::NO_STATUS, |close| close.code);
+            config.retry.close_codes.get(&code) == Some(&CloseRule::Final)
+        }
+        Reason::DialTimeout | Reason::Ended(_) | Reason::Dead(_) => false,
+        Reason::Application
+        | Reason::Violated(_)
+        | Reason::Incapable(_)
+        | Reason::MaxAttempts(_)
+        | Reason::MaxOutage
+        | Reason::Stopped(_)
+        | Reason::FirstFailed(_) => true,
+    }
+}
+
+/// The range that the server's advice asks for, and what advice that is.
+fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
+    let retry = &config.retry;
+    match reason {
+        Reason::DialFailed(failure)
+            if failure.kind == DialError::Status && matches!(failure.status, Some(429 | 503)) =>
+        {
+            let Some(asked) = failure.retry_after.map(nanos) else { return ((0, 0), None) };
+            let most = nanos(retry.max_retry_after);
+            let low = if asked <= most { asked } else { most - most / 5 };
+            let high = asked.saturating_add(asked / 4).min(most);
+            ((low, high), Some(Advice::RetryAfter))
+        }
+        Reason::PeerClosed(Some(close))
+            if matches!(close.code, code::SERVICE_RESTART | code::TRY_AGAIN_LATER) =>
+        {
+            let cap = nanos(retry.cap);
+            let low = nanos(retry.restart_delay[0]).min(cap / 2);
+            let high = nanos(retry.restart_delay[1]).min(cap);
+            ((low, high), Some(Advice::CloseCode))
+        }
+        Reason::Application
+        | Reason::DialFailed(_)
+        | Reason::DialTimeout
+        | Reason::Ended(_)
+        | Reason::PeerClosed(_)
+        | Reason::Dead(_)
+        | Reason::Violated(_)
+        | Reason::Incapable(_)
+        | Reason::MaxAttempts(_)
+        | Reason::MaxOutage
+        | Reason::Stopped(_)
+        | Reason::FirstFailed(_) => ((0, 0), None),
+    }
+}

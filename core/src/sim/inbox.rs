@@ -1,0 +1,69 @@
+//! What was received: delivered once, or a duplicate.
+
+use alloc::collections::VecDeque;
+
+use super::{Moment, Verdict, demand};
+use crate::action::Action;
+use crate::dialect::Meaning;
+use crate::event::Event;
+use crate::notice::{Message, Notice};
+
+/// The ids delivered lately, and what must be told of the event at hand.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Inbox {
+    window: VecDeque<u64>,
+    expected: Option<Notice>,
+    received: u64,
+    duplicates: u64,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        Self { window: VecDeque::new(), expected: None, received: 0, duplicates: 0 }
+    }
+
+    /// Takes what a frame was found to mean.
+    pub(super) fn event(&mut self, moment: &Moment<'_>, meaning: Option<Meaning>) {
+        let (payload, id) = match meaning {
+            Some(Meaning::Message { payload, id }) => (payload, id),
+            Some(Meaning::Unreadable { payload, .. }) => (payload, None),
+            Some(Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) | None => {
+                return;
+            }
+        };
+        let Event::Received { transport, .. } = moment.event else { return };
+        let size = moment.config.inbox.dedupe;
+        if let Some(id) = id
+            && size > 0
+        {
+            if self.window.contains(&id) {
+                self.duplicates += 1;
+                self.expected = Some(Notice::Duplicate { id });
+                return;
+            }
+            self.window.push_back(id);
+            if self.window.len() > size {
+                self.window.pop_front();
+            }
+        }
+        self.received += 1;
+        self.expected = Some(Notice::Message(Message { payload, id, transport: *transport }));
+    }
+
+    pub(super) fn action(&mut self, action: &Action) -> Verdict {
+        if let Action::Notify(notice @ (Notice::Message(_) | Notice::Duplicate { .. })) = action {
+            let expected = self.expected.take();
+            demand!(28, expected.as_ref() == Some(notice), "{notice:?}, expected {expected:?}");
+        }
+        Ok(())
+    }
+
+    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+        demand!(28, self.expected.is_none(), "{:?} was not told", self.expected);
+        let counters = &moment.after.counters;
+        let counted = (counters.received, counters.duplicates);
+        let seen = (self.received, self.duplicates);
+        demand!(28, counted == seen, "counted {counted:?}, seen {seen:?}");
+        Ok(())
+    }
+}

@@ -1,0 +1,476 @@
+//! The accepted messages: where each is, and how each ends.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::wire::Wire;
+use super::{Moment, Verdict, demand, violation};
+use crate::action::Action;
+use crate::config::{Class, Config, Overflow};
+use crate::dialect::{Dialect, Encoding, Meaning};
+use crate::error::{Accepted, Rejected};
+use crate::event::{Event, Outgoing, Seq, TransportId};
+use crate::frame::{Frame, Payload};
+use crate::notice::{Doubt, DropReason, Fate, Notice, State};
+use crate::status::Status;
+use crate::time::Instant;
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Queued,
+    /// Written as this index.
+    Written(u64),
+    /// Flushed at that time, and not of class acknowledged: its notice is due.
+    Flushed,
+    /// Flushed at that time, and awaits its acknowledgement.
+    Awaiting(Instant),
+    /// Acknowledged: its notice is due.
+    Acknowledged,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    seq: u64,
+    id: Option<u64>,
+    payload: Payload,
+    class: Class,
+    expires: Option<Instant>,
+    place: Place,
+    /// Whether it was ever written.
+    written: bool,
+    /// For class volatile: the transport that was open when it was accepted.
+    transport: Option<TransportId>,
+}
+
+/// Every accepted message that has not ended, and the counts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ledger {
+    entries: VecDeque<Entry>,
+    last_seq: u64,
+    next_id: Option<u64>,
+    largest_id: Option<u64>,
+    flushed: u64,
+    acknowledged: u64,
+    uncertain: u64,
+    expired: u64,
+    dropped: u64,
+    cancelled: u64,
+    resent: u64,
+    rejected: u64,
+    /// When reads were last seen to be paused.
+    paused_at: Instant,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            last_seq: 0,
+            next_id: Some(1),
+            largest_id: None,
+            flushed: 0,
+            acknowledged: 0,
+            uncertain: 0,
+            expired: 0,
+            dropped: 0,
+            cancelled: 0,
+            resent: 0,
+            rejected: 0,
+            paused_at: Instant::ZERO,
+        }
+    }
+
+    /// Takes a message that was offered.
+    pub(super) fn offered<D: Dialect>(
+        &mut self,
+        moment: &Moment<'_>,
+        dialect: &mut D,
+        message: &Outgoing,
+    ) -> Verdict {
+        let Moment { now, config, result, due, .. } = moment;
+        let limits = &config.outbox;
+        let class = message.class.unwrap_or(limits.class);
+        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
+        let context = Encoding { id: self.next_id, unix_ms, class };
+        let encoded = dialect.encode(message.payload.clone(), context);
+        let size = encoded.as_ref().map_or(message.payload.len(), |encoded| encoded.payload.len());
+        let full = self.entries.len() >= limits.max_messages
+            || self.bytes().saturating_add(size) > limits.max_bytes;
+        let rejected = match result {
+            Ok(Accepted::Message(seq)) => {
+                return self.accepted(moment, *seq, message, encoded, class);
+            }
+            Ok(other) => return Err(violation(25, alloc::format!("a message was {other:?}"))),
+            Err(rejected) => rejected,
+        };
+        self.rejected += 1;
+        let cause = match rejected {
+            Rejected::QueueFull(_) => {
+                matches!(limits.overflow, Overflow::Reject | Overflow::Wait) && full
+            }
+            Rejected::TooLarge { .. } => size > limits.max_bytes,
+            Rejected::Closed(_) => {
+                matches!(due.phase, "closing" | "closed")
+                    || due.ready_state == crate::notice::ReadyState::Closing
+            }
+            Rejected::Unencodable { .. } => match &encoded {
+                Ok(encoded) => class == Class::Acknowledged && encoded.id.is_none(),
+                Err(_) => true,
+            },
+            Rejected::NotQueued(_) | Rejected::InvalidClose(_) | Rejected::Busy(_) => false,
+        };
+        demand!(30, cause, "{rejected:?} without cause");
+        let back = rejected.clone().into_message();
+        demand!(30, back.as_ref() == Some(message), "{message:?} came back as {back:?}");
+        Ok(())
+    }
+
+    fn accepted(
+        &mut self,
+        moment: &Moment<'_>,
+        seq: Seq,
+        message: &Outgoing,
+        encoded: Result<crate::dialect::Encoded, (Payload, crate::error::EncodeError)>,
+        class: Class,
+    ) -> Verdict {
+        let Moment { now, config, due, .. } = moment;
+        let Ok(encoded) = encoded else {
+            return Err(violation(25, alloc::format!("{message:?} cannot be encoded")));
+        };
+        demand!(25, seq.get() == self.last_seq + 1, "{seq} was accepted after {}", self.last_seq);
+        self.last_seq = seq.get();
+        if let (Some(used), Some(next)) = (encoded.id, self.next_id)
+            && used >= next
+        {
+            self.next_id = used.checked_add(1);
+        }
+        let ttl = message.ttl.or(config.outbox.ttl);
+        self.entries.push_back(Entry {
+            seq: seq.get(),
+            id: encoded.id,
+            payload: encoded.payload,
+            class,
+            expires: ttl.map(|ttl| *now + ttl),
+            place: Place::Queued,
+            written: false,
+            transport: due.transport.filter(|_| due.phase == "open"),
+        });
+        Ok(())
+    }
+
+    /// Notes the writes that a flush report covers.
+    pub(super) fn flushed(&mut self, now: Instant, indices: &[u64]) {
+        for entry in &mut self.entries {
+            if let Place::Written(index) = entry.place
+                && indices.contains(&index)
+            {
+                entry.place = match entry.class {
+                    Class::Acknowledged => Place::Awaiting(now),
+                    Class::Volatile | Class::Queued => Place::Flushed,
+                };
+            }
+        }
+    }
+
+    /// Notes what the peer says of an acknowledgement.
+    pub(super) fn heard(&mut self, meaning: Option<&Meaning>) {
+        let Some(Meaning::Ack { id, cumulative }) = meaning else { return };
+        // What was never written cannot have arrived.
+        if self.largest_id.is_none_or(|largest| *id > largest) {
+            return;
+        }
+        for entry in &mut self.entries {
+            let covered = entry.id.is_some_and(|own| own == *id || *cumulative && own < *id);
+            if entry.class == Class::Acknowledged && entry.written && covered {
+                entry.place = Place::Acknowledged;
+                if !*cumulative {
+                    break;
+                }
+            }
+        }
+    }
+
+    pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
+        let Action::Notify(notice) = action else { return Ok(()) };
+        match notice {
+            Notice::Flushed { seq, id } => {
+                let entry = self.take(*seq, *id, action)?;
+                let flushed = entry.place == Place::Flushed;
+                demand!(25, flushed, "{action:?} of what is {:?}", entry.place);
+                self.flushed += 1;
+            }
+            Notice::Acknowledged { seq, id } => {
+                let entry = self.take(*seq, *id, action)?;
+                let acknowledged = entry.place == Place::Acknowledged;
+                demand!(25, acknowledged, "{action:?} of what is {:?}", entry.place);
+                self.acknowledged += 1;
+            }
+            Notice::Undelivered { seq, id, fate, payload } => {
+                let entry = self.take(*seq, *id, action)?;
+                demand!(25, *payload == entry.payload, "{action:?} of {:?}", entry.payload);
+                let may = self.may_end(moment, &entry, *fate);
+                demand!(25, may, "{action:?} of {entry:?}");
+                match fate {
+                    Fate::Expired => self.expired += 1,
+                    Fate::Cancelled => self.cancelled += 1,
+                    Fate::Dropped(_) => self.dropped += 1,
+                    Fate::Uncertain(_) => self.uncertain += 1,
+                }
+            }
+            Notice::StateChanged { to: State::Reconnecting, .. } => return self.lost(moment),
+            Notice::StateChanged { to: State::Closed, .. } => {
+                let left = self.entries.front();
+                demand!(25, left.is_none(), "closed, and nothing was told of {left:?}");
+            }
+            Notice::StateChanged { to: State::Connecting | State::Open, .. }
+            | Notice::Dialing { .. }
+            | Notice::Retrying { .. }
+            | Notice::Suspended { .. }
+            | Notice::Message(_)
+            | Notice::Duplicate { .. }
+            | Notice::Writable
+            | Notice::Pong { .. }
+            | Notice::Dead { .. }
+            | Notice::Warning(_)
+            | Notice::Closed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a message may end so.
+    fn may_end(&self, moment: &Moment<'_>, entry: &Entry, fate: Fate) -> bool {
+        let Moment { now, config, event, .. } = moment;
+        let expired = entry.expires.is_some_and(|expires| expires <= *now);
+        let newest = moment.sent() == Some(entry.seq);
+        let certain = !entry.written;
+        match fate {
+            Fate::Expired => certain && expired,
+            Fate::Cancelled => certain && matches!(event, Event::Cancel(_) | Event::Purge),
+            Fate::Dropped(DropReason::Oldest) => {
+                certain && config.outbox.overflow == Overflow::DropOldest && !newest
+            }
+            Fate::Dropped(DropReason::Newest) => newest,
+            Fate::Dropped(DropReason::NotOpen) => {
+                newest && entry.class == Class::Volatile && entry.transport.is_none()
+            }
+            Fate::Dropped(DropReason::Lost) => certain && entry.class == Class::Volatile,
+            Fate::Dropped(DropReason::Closed) => certain,
+            Fate::Dropped(DropReason::Suspended) => certain && config.retry.fail_outbox_on_suspend,
+            Fate::Uncertain(Doubt::Lost) => {
+                entry.class != Class::Acknowledged && matches!(entry.place, Place::Written(_))
+            }
+            Fate::Uncertain(Doubt::Closed) => entry.written,
+            Fate::Uncertain(Doubt::Expired) => {
+                entry.written && expired && entry.class == Class::Acknowledged
+            }
+            Fate::Uncertain(Doubt::Suspended) => {
+                entry.written && config.retry.fail_outbox_on_suspend
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        seq: Seq,
+        id: Option<u64>,
+        action: &Action,
+    ) -> Result<Entry, super::Violation> {
+        let index = self.entries.iter().position(|entry| entry.seq == seq.get());
+        let entry = index.and_then(|index| self.entries.remove(index));
+        let told = alloc::format!("{action:?} of what has ended or never was");
+        let entry = entry.ok_or_else(|| violation(25, told))?;
+        demand!(26, entry.id == id, "{action:?}, whose id is {:?}", entry.id);
+        Ok(entry)
+    }
+
+    /// The transport is lost: what was with it is told already, or goes out again.
+    fn lost(&mut self, moment: &Moment<'_>) -> Verdict {
+        // A message that is sent in the same event comes after what is due.
+        let sent = moment.sent();
+        for entry in self.entries.iter_mut().filter(|entry| sent != Some(entry.seq)) {
+            match entry.class {
+                Class::Volatile => {
+                    demand!(27, false, "{entry:?} outlives its transport");
+                }
+                Class::Queued => {
+                    demand!(25, !entry.written, "lost, and nothing was told of {entry:?}");
+                }
+                Class::Acknowledged => {
+                    if matches!(entry.place, Place::Written(_) | Place::Awaiting(_)) {
+                        entry.place = Place::Queued;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a written message.
+    pub(super) fn write(&mut self, transport: TransportId, index: u64, frame: &Frame) -> Verdict {
+        let queued = self.entries.iter_mut().find(|entry| entry.place == Place::Queued);
+        let Some(entry) = queued else {
+            return Err(violation(29, alloc::format!("{frame:?}, and nothing waits")));
+        };
+        let expected = Frame::from(entry.payload.clone());
+        demand!(29, expected == *frame, "{frame:?}, but first comes {entry:?}");
+        if entry.class == Class::Volatile {
+            demand!(27, !entry.written, "{entry:?} written again");
+            let own = entry.transport == Some(transport);
+            demand!(27, own, "{entry:?} written to {transport}");
+        }
+        self.resent += u64::from(entry.written);
+        entry.written = true;
+        entry.place = Place::Written(index);
+        self.largest_id = self.largest_id.max(entry.id);
+        Ok(())
+    }
+
+    /// Whether something could be written now that is not.
+    pub(super) fn withheld(&self, wire: &Wire, config: &Config) -> Verdict {
+        let Some(next) = self.entries.iter().find(|entry| entry.place == Place::Queued) else {
+            return Ok(());
+        };
+        let unacknowledged = |entry: &&Entry| {
+            entry.class == Class::Acknowledged
+                && matches!(entry.place, Place::Written(_) | Place::Awaiting(_))
+        };
+        let window = config.outbox.ack_window;
+        let blocked = next.class == Class::Acknowledged
+            && self.entries.iter().filter(unacknowledged).count() >= window;
+        let credit = wire.has_credit(next.payload.len(), config);
+        demand!(26, blocked || !credit, "{next:?} is held back");
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.payload.len()).sum()
+    }
+
+    fn queued(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.place == Place::Queued).count()
+    }
+
+    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, after, .. } = moment;
+        let settled = |entry: &&Entry| matches!(entry.place, Place::Flushed | Place::Acknowledged);
+        let untold = self.entries.iter().find(settled);
+        demand!(25, untold.is_none(), "nothing was told of {untold:?}");
+        self.resend(moment)?;
+
+        // A lifetime of nothing passes at the next event.
+        let newest = moment.sent();
+        let overdue = self.entries.iter().find(|entry| {
+            let expired = entry.expires.is_some_and(|expires| expires <= *now);
+            let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
+            expired && stoppable && newest != Some(entry.seq)
+        });
+        demand!(25, overdue.is_none(), "{overdue:?} outlives its time at {now}");
+        if matches!(event, Event::Purge) {
+            let left = self.entries.iter().find(|entry| !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives a purge");
+        }
+        if let Event::Cancel(seq) = event {
+            let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives its cancellation");
+        }
+        self.counts(after)?;
+        let limits = &config.outbox;
+        let (messages, bytes) = (after.queued + after.in_flight, after.outbox_bytes);
+        let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
+        demand!(22, within, "{messages} messages and {bytes} bytes");
+        Ok(())
+    }
+
+    /// Queues again what has waited too long for its acknowledgement.
+    fn resend(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, after, before, .. } = moment;
+        let timeout = config.outbox.ack_timeout;
+        if before.reads_paused || after.reads_paused {
+            self.paused_at = *now;
+        }
+        let again = after.queued.saturating_sub(self.queued());
+        let paused_at = self.paused_at;
+        let mut late: Vec<&mut Entry> = Vec::new();
+        let mut must = 0;
+        for entry in &mut self.entries {
+            if let Place::Awaiting(since) = entry.place
+                && since + timeout <= *now
+            {
+                must += usize::from(since.max(paused_at) + timeout <= *now);
+                late.push(entry);
+            }
+        }
+        if again == 0 {
+            let due = must == 0 || after.phase != "open";
+            demand!(26, due, "{late:?} unacknowledged at {now}, and not sent again");
+            return Ok(());
+        }
+        let queued = late.len();
+        demand!(26, queued == again, "{again} are queued again, {queued} are late: {late:?}");
+        for entry in late {
+            entry.place = Place::Queued;
+        }
+        Ok(())
+    }
+
+    fn counts(&self, after: &Status) -> Verdict {
+        let counters = &after.counters;
+        let ended = counters.flushed
+            + counters.acknowledged
+            + counters.uncertain
+            + counters.expired
+            + counters.dropped
+            + counters.cancelled;
+        let held = (after.queued + after.in_flight) as u64;
+        let accepted = counters.accepted;
+        demand!(25, accepted == ended + held, "{accepted} accepted, {ended} ended, {held} held");
+        let counted = [
+            accepted,
+            counters.flushed,
+            counters.acknowledged,
+            counters.uncertain,
+            counters.expired,
+            counters.dropped,
+            counters.cancelled,
+            counters.rejected,
+            after.queued as u64,
+            after.in_flight as u64,
+            after.outbox_bytes as u64,
+        ];
+        let seen = [
+            self.last_seq,
+            self.flushed,
+            self.acknowledged,
+            self.uncertain,
+            self.expired,
+            self.dropped,
+            self.cancelled,
+            self.rejected,
+            self.queued() as u64,
+            (self.entries.len() - self.queued()) as u64,
+            self.bytes() as u64,
+        ];
+        demand!(
+            25,
+            counted == seen,
+            "accepted, flushed, acknowledged, uncertain, expired, dropped, cancelled, rejected, \
+             queued, in flight, bytes: counted {counted:?}, seen {seen:?}"
+        );
+        let unsent: usize = self
+            .entries
+            .iter()
+            .filter(|entry| !matches!(entry.place, Place::Awaiting(_)))
+            .map(|entry| entry.payload.len())
+            .sum();
+        let buffered = after.buffered_amount;
+        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
+        Ok(())
+    }
+
+    /// After a write: the count of resends, which `poll` raises.
+    pub(super) fn resends(&self, counted: u64) -> Verdict {
+        demand!(25, counted == self.resent, "{counted} resends counted, {} seen", self.resent);
+        Ok(())
+    }
+}

@@ -1,0 +1,379 @@
+//! Time: what is due, what silence means, when a connection is stable and when it must close.
+
+use super::{Moment, Verdict, demand};
+use crate::action::Action;
+use crate::config::{Config, HeartbeatStyle};
+use crate::dialect::Meaning;
+use crate::error::Accepted;
+use crate::event::{Capabilities, Event};
+use crate::frame::Frame;
+use crate::notice::{Death, Notice, State, Warning};
+use crate::time::{Duration, Instant};
+
+/// How pings go out on a transport.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Style {
+    Protocol,
+    Application,
+    Server,
+    Off,
+}
+
+/// The ping that must be answered after the clock jumped.
+#[derive(Clone, Debug, PartialEq)]
+struct Probe {
+    until: Instant,
+    /// The ping on the wire, once it was seen.
+    ping: Option<Frame>,
+    /// For pings without a nonce: how many pongs there must have been.
+    number: u64,
+}
+
+/// The open transport, as far as time is concerned.
+#[derive(Clone, Debug, PartialEq)]
+struct Open {
+    style: Style,
+    protocol_ping: bool,
+    since: Instant,
+    proved: bool,
+    heard: Instant,
+    /// Since when silence counts: the last sound, resumed read or jump.
+    silent: Instant,
+    /// How much later than asked for the driver came since then.
+    late: Duration,
+    /// Since when the feed may be called stale.
+    data: Instant,
+    pings: u64,
+    pongs: u64,
+    probe: Option<Probe>,
+    /// A pong without a nonce came while pings waited, or pings wait that cannot be seen: which
+    /// answers which cannot be known from outside.
+    unsure: bool,
+}
+
+/// What time demands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Liveness {
+    paused: bool,
+    open: Option<Open>,
+    closing: Option<Instant>,
+    drain_until: Option<Instant>,
+    /// Pings written since the last event, if all was drained before it.
+    burst: Option<u32>,
+    /// Whether the attempt counter may be reset in the event at hand.
+    stable: bool,
+    /// A probe was made by the event at hand.
+    probes: bool,
+}
+
+impl Liveness {
+    pub(super) fn new() -> Self {
+        Self {
+            paused: false,
+            open: None,
+            closing: None,
+            drain_until: None,
+            burst: Some(0),
+            stable: false,
+            probes: false,
+        }
+    }
+
+    /// Whether the attempt counter may be reset in the event at hand.
+    pub(super) fn may_reset(&self) -> bool {
+        self.stable
+    }
+
+    /// What follows from the event itself. `heard` says that it came from an open transport.
+    pub(super) fn event(&mut self, moment: &Moment<'_>, heard: bool, meaning: Option<&Meaning>) {
+        let Moment { now, event, before, .. } = *moment;
+        self.probes = false;
+        if let Some(open) = &mut self.open {
+            if let Some((deadline, _)) = before.deadline {
+                open.late = open.late.saturating_add(now - deadline);
+            }
+            if heard {
+                open.proved = true;
+                open.heard = now;
+                open.silent = now;
+                open.late = Duration::ZERO;
+            }
+        }
+        self.stable = self.open.as_ref().is_some_and(|open| open.is_stable(now, moment.config));
+        match event {
+            Event::PauseReads if moment.done() => self.paused = true,
+            Event::ResumeReads if moment.done() && self.paused => {
+                self.paused = false;
+                if let Some(open) = &mut self.open {
+                    open.silent = now;
+                    open.late = Duration::ZERO;
+                    open.data = now;
+                    if let Some(probe) = &mut open.probe {
+                        probe.until = now + probe_deadline(moment.config);
+                    }
+                }
+            }
+            Event::Received { frame, .. } if moment.done() => self.received(now, frame, meaning),
+            Event::Drain { timeout, .. } if moment.done() => {
+                let until = now + timeout.unwrap_or(moment.config.close.drain);
+                let closing = matches!(moment.due.phase, "closing" | "closed");
+                if !closing && self.drain_until.is_none() {
+                    self.drain_until = Some(until);
+                }
+            }
+            Event::Tick
+            | Event::Send(_)
+            | Event::Cancel(_)
+            | Event::Purge
+            | Event::Close(_)
+            | Event::Drain { .. }
+            | Event::Reconnect
+            | Event::Retry { .. }
+            | Event::PauseReads
+            | Event::ResumeReads
+            | Event::Opened { .. }
+            | Event::DialFailed { .. }
+            | Event::Received { .. }
+            | Event::Heard { .. }
+            | Event::Flushed { .. }
+            | Event::Buffered { .. }
+            | Event::Violated { .. }
+            | Event::Ended { .. } => {}
+        }
+    }
+
+    fn received(&mut self, now: Instant, frame: &Frame, meaning: Option<&Meaning>) {
+        let Some(open) = &mut self.open else { return };
+        let mut answered = false;
+        match (frame, meaning) {
+            (Frame::Pong(payload), _) => {
+                let own = Frame::Ping(payload.clone());
+                answered =
+                    open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own));
+            }
+            (_, Some(Meaning::Pong)) if self.burst.is_none() => open.unsure = true,
+            (_, Some(Meaning::Pong)) if open.pongs < open.pings => {
+                open.pongs += 1;
+                let pongs = open.pongs;
+                let right =
+                    |probe: &Probe| open.style == Style::Application && probe.number == pongs;
+                answered = open.probe.as_ref().is_some_and(right);
+            }
+            (_, Some(Meaning::Message { .. } | Meaning::Unreadable { .. })) => open.data = now,
+            _ => {}
+        }
+        if answered {
+            open.probe = None;
+        }
+    }
+
+    /// Notes what the open transport can do, and which style that means.
+    pub(super) fn opened(&mut self, now: Instant, config: &Config, can: Capabilities, own: bool) {
+        let style = match config.heartbeat.style {
+            HeartbeatStyle::Protocol if can.protocol_ping => Style::Protocol,
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application if own => Style::Application,
+            HeartbeatStyle::Server => Style::Server,
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Off => {
+                Style::Off
+            }
+        };
+        self.open = Some(Open {
+            style,
+            protocol_ping: can.protocol_ping,
+            since: now,
+            proved: false,
+            heard: now,
+            silent: now,
+            late: Duration::ZERO,
+            data: now,
+            pings: 0,
+            pongs: 0,
+            probe: None,
+            unsure: false,
+        });
+    }
+
+    pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
+        let Moment { now, config, .. } = *moment;
+        let Action::Notify(notice) = action else { return Ok(()) };
+        // What is due comes before a pause or its end.
+        let paused = moment.before.reads_paused;
+        match notice {
+            Notice::Dead { silence, why } => {
+                demand!(20, !paused, "dead ({}) while reads are paused", why.as_str());
+                self.dead(now, *silence, *why, config)?;
+            }
+            Notice::Warning(Warning::ClockJump { .. }) => {
+                if let Some(open) = &mut self.open {
+                    open.silent = now;
+                    open.late = Duration::ZERO;
+                    open.data = now;
+                    if open.can_probe() && !paused {
+                        let until = now + probe_deadline(config);
+                        open.probe = Some(Probe { until, ping: None, number: u64::MAX });
+                        self.probes = true;
+                    }
+                }
+            }
+            Notice::StateChanged { to: State::Reconnecting | State::Closed, .. } => {
+                self.open = None;
+            }
+            Notice::StateChanged { .. }
+            | Notice::Dialing { .. }
+            | Notice::Retrying { .. }
+            | Notice::Suspended { .. }
+            | Notice::Message(_)
+            | Notice::Duplicate { .. }
+            | Notice::Flushed { .. }
+            | Notice::Acknowledged { .. }
+            | Notice::Undelivered { .. }
+            | Notice::Writable
+            | Notice::Pong { .. }
+            | Notice::Warning(_)
+            | Notice::Closed(_) => {}
+        }
+        Ok(())
+    }
+
+    fn dead(&self, now: Instant, silence: Duration, why: Death, config: &Config) -> Verdict {
+        let Some(open) = &self.open else { return Ok(()) };
+        let silent = now - open.heard;
+        demand!(20, silence == silent, "dead after {silence:?}, silent for {silent:?}");
+        let heartbeat = &config.heartbeat;
+        match why {
+            Death::Pong => {
+                let patience = heartbeat.interval * heartbeat.misses + heartbeat.deadline;
+                demand!(20, silence >= patience, "dead after {silence:?} of {patience:?}");
+            }
+            Death::Stale => {
+                let limit = heartbeat.stale_after.unwrap_or(Duration::MAX);
+                let stale = now - open.data;
+                demand!(20, stale >= limit, "stale after {stale:?} of {limit:?}");
+            }
+            Death::Probe => {
+                let until = open.probe.as_ref().map(|probe| probe.until);
+                let due = until.is_some_and(|until| until <= now);
+                demand!(21, due || open.unsure, "dead by the probe at {now}, due at {until:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the pings that wait to be written after this event: how many, and the last one, if
+    /// all can be seen.
+    pub(super) fn pings(&mut self, waiting: u64, last: Option<Frame>, all: bool) {
+        let probes = self.probes;
+        let Some(open) = &mut self.open else { return };
+        open.unsure |= !all;
+        let total = open.pings + waiting;
+        if let Some(probe) = open.probe.as_mut().filter(|_| probes) {
+            probe.ping = last;
+            probe.number = total;
+        }
+    }
+
+    /// Whether the next [`pings`](Self::pings) matters.
+    pub(super) fn wants_pings(&self) -> bool {
+        self.probes && self.open.as_ref().is_some_and(|open| open.probe.is_some())
+    }
+
+    /// A ping was written.
+    pub(super) fn ping(&mut self) -> Verdict {
+        if let Some(open) = &mut self.open {
+            open.pings += 1;
+        }
+        if let Some(burst) = &mut self.burst {
+            *burst += 1;
+            demand!(18, *burst == 1, "{burst} pings after one event");
+        }
+        Ok(())
+    }
+
+    /// An event comes; `drained` says whether everything before it was taken.
+    pub(super) fn begin(&mut self, drained: bool) {
+        self.burst = drained.then_some(0);
+    }
+
+    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, result, before, after, .. } = *moment;
+        if let (Event::Tick, Ok(_), Some((was, _))) = (event, result, before.deadline)
+            && was <= now
+        {
+            let next = after.deadline;
+            let later = next.is_none_or(|(next, _)| next > now);
+            demand!(16, later, "tick at {now}, and the next deadline is {next:?}");
+        }
+        demand!(20, after.reads_paused == self.paused, "reads paused: {}", after.reads_paused);
+        self.closing(moment)?;
+        let Some(open) = self.open.as_mut().filter(|_| after.phase == "open") else {
+            return Ok(());
+        };
+        let (is, may) = (after.attempt == 0, open.is_stable(now, config));
+        // A time of nothing has passed at the next event.
+        let held = is == may || (may && matches!(event, Event::Opened { .. }));
+        demand!(12, held, "open since {}, reset: {is}, stable at {now}: {may}", open.since);
+        if self.paused {
+            return Ok(());
+        }
+        let heartbeat = &config.heartbeat;
+        let patience = heartbeat.interval * heartbeat.misses + heartbeat.deadline;
+        let until = open.silent + heartbeat.interval + patience + open.late;
+        let watched = open.style != Style::Off;
+        demand!(20, !watched || now < until, "silent since {} at {now}, past {until}", open.silent);
+        if let Some(limit) = heartbeat.stale_after {
+            let until = open.data + limit;
+            demand!(20, now < until, "no data since {} at {now}, past {until}", open.data);
+        }
+        if let Some(probe) = &open.probe {
+            let until = probe.until;
+            demand!(
+                21,
+                now < until || open.unsure,
+                "the probe is unanswered at {now}, past {until}"
+            );
+        }
+        Ok(())
+    }
+
+    fn closing(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, after, .. } = *moment;
+        let over = matches!(after.phase, "closing" | "closed");
+        if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
+            demand!(9, over, "close() led to {}", after.phase);
+        }
+        if over {
+            self.drain_until = None;
+        }
+        // A drain that may take no time ends at the next event.
+        if let (Some(until), false) = (self.drain_until, matches!(event, Event::Drain { .. })) {
+            demand!(9, now < until, "drains at {now}, past {until}");
+        }
+        if after.phase == "closing" {
+            let since = *self.closing.get_or_insert(now);
+            let until = since + config.close.timeout;
+            demand!(9, now < until, "closing at {now}, past {until}");
+        } else {
+            self.closing = None;
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    fn is_stable(&self, now: Instant, config: &Config) -> bool {
+        let proved = self.proved || self.style == Style::Off;
+        proved && self.since + config.retry.stable_after <= now
+    }
+
+    fn can_probe(&self) -> bool {
+        match self.style {
+            Style::Protocol | Style::Application => true,
+            Style::Server => self.protocol_ping,
+            Style::Off => false,
+        }
+    }
+}
+
+fn probe_deadline(config: &Config) -> Duration {
+    config.clock.probe_deadline.min(config.heartbeat.deadline)
+}

@@ -1,0 +1,18 @@
+//! The rules of behaviour, each in virtual time, from outside.
+
+mod acks;
+mod capabilities;
+mod clock;
+mod close;
+mod credit;
+mod dedupe;
+mod dialects;
+mod heartbeat;
+mod hostile;
+mod order;
+mod outbox;
+mod read_pause;
+mod reconnect;
+mod stale_events;
+mod status;
+mod suspend;
