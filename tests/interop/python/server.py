@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -221,7 +222,11 @@ async def handle(ws):
         async for data in ws:
             count += 1
             run.messages.append(shown(data))
-            await (MESSAGE.get(target.path, usual) if faulty else usual)(ws, target, count, data)
+            # The peer may have closed behind what it sent: the rest of that is still to be read.
+            with contextlib.suppress(ConnectionClosed):
+                await (MESSAGE.get(target.path, usual) if faulty else usual)(
+                    ws, target, count, data
+                )
         await ws.wait_closed()
     except ConnectionClosed as end:
         run.errors.append(str(end))
