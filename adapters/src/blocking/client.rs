@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use perennial_core::{Closed, Message, Notice};
 
-use super::builder::Builder;
 use super::handle::Handle;
-use super::inbox::Fetched;
+use crate::builder::Builder;
+use crate::engine::Fetched;
 use crate::error::Timeout;
 
 /// A connection that is driven by a thread of its own.
 ///
-/// Every method of [`Handle`] is its method too. What is received is fetched with
+/// Every method of [`Handle`] and of [`Control`](crate::Control) is its method too. What is received is fetched with
 /// [`recv`](Self::recv) and its like; while nobody does, at most the config's `inbox.max_messages`
 /// and `inbox.max_bytes` are held and then reading stops. Of the notices about the state the last
 /// 1024 are held; see [`coalesced`](Self::coalesced).
 ///
 /// Dropping it closes with code 1000, in the background and bounded by the config's
-/// `close.timeout`. What is still queued then is lost: [`drain`](Handle::drain) and
+/// `close.timeout`. What is still queued then is lost: [`drain`](crate::Control::drain) and
 /// [`join`](Self::join) before.
 #[derive(Debug)]
 pub struct Client {
@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// Waits for the end. What arrives until then is lost. It does not itself close: see
-    /// [`close`](Handle::close) and [`drain`](Handle::drain).
+    /// [`close`](crate::Control::close) and [`drain`](crate::Control::drain).
     #[must_use]
     pub fn join(self) -> Closed {
         self.handle.shared().inbox.abandon();

@@ -12,25 +12,19 @@
 //! The driver waits in the operating system's poller and nowhere else: an idle connection wakes up
 //! at the state machine's deadlines only.
 
-mod builder;
+mod callback;
 mod client;
-mod dial;
+mod connect;
 mod driver;
 mod handle;
-mod inbox;
-mod journal;
-mod link;
-mod lookup;
 mod polled;
-mod race;
-mod shared;
-mod sink;
-mod stream;
+mod start;
 
-pub use builder::{Builder, RetryContext};
 pub use client::Client;
 pub use handle::Handle;
 
+#[doc(inline)]
+pub use crate::builder::{Builder, RetryContext};
 use crate::error::Error;
 
 /// Connects to `url` with every default.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use polling::{Event, PollMode, Poller};
 
+use crate::engine::Socket;
+
 /// A socket and what the poller watches it for.
 #[derive(Debug)]
 pub(super) struct Polled {
@@ -35,9 +37,32 @@ impl Polled {
         &self.socket
     }
 
+    fn forget(&mut self) {
+        if std::mem::take(&mut self.registered) {
+            // It fails only for what is not registered, and then there is nothing to delete.
+            let _ = self.poller.delete(&self.socket);
+        }
+    }
+}
+
+impl Socket for Polled {
+    // The poller is level-triggered, or armed anew before every sleep.
+    const TELLS_AFTER_SHORT_READ: bool = true;
+
+    /// Notes that an event was delivered: without level-triggering, interest is spent by it.
+    fn fired(&mut self) {
+        if self.mode == PollMode::Oneshot {
+            self.armed = None;
+        }
+    }
+
+    fn look(&mut self) {
+        // Every read asks.
+    }
+
     /// Watches for these, and tells the kernel only if that is news.
     #[allow(unsafe_code)]
-    pub(super) fn watch(&mut self, readable: bool, writable: bool) -> io::Result<()> {
+    fn watch(&mut self, readable: bool, writable: bool) -> io::Result<()> {
         if self.armed == Some((readable, writable)) {
             return Ok(());
         }
@@ -58,20 +83,6 @@ impl Polled {
         }
         self.armed = Some((readable, writable));
         Ok(())
-    }
-
-    /// Notes that an event was delivered: without level-triggering, interest is spent by it.
-    pub(super) fn fired(&mut self) {
-        if self.mode == PollMode::Oneshot {
-            self.armed = None;
-        }
-    }
-
-    fn forget(&mut self) {
-        if std::mem::take(&mut self.registered) {
-            // It fails only for what is not registered, and then there is nothing to delete.
-            let _ = self.poller.delete(&self.socket);
-        }
     }
 }
 

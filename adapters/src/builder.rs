@@ -1,25 +1,13 @@
 //! Everything there is to say before a connection is made.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::thread;
 
-use perennial_core::{
-    BuiltIn, Closed, Config, Connection, Duration, Notice, Overflow, Reason, RetryChoice,
-};
-use polling::Poller;
+use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
 
-use super::client::Client;
-use super::dial::Dialing;
-use super::driver::{Driver, RetryHook};
-use super::handle::Handle;
-use super::inbox::Inbox;
-use super::lookup::{Hook, Preparer};
-use super::shared::Shared;
-use super::sink::{Sink, ToCallback, ToInbox};
 use crate::clock::{Clock, unix_ms};
-use crate::error::{Error, NotOpen};
+use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Shared};
+use crate::error::Error;
 use crate::mapping;
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
@@ -40,7 +28,7 @@ pub struct RetryContext {
 }
 
 /// A connection to be.
-#[must_use = "nothing happens before `connect` or `run`"]
+#[must_use = "nothing happens before it is connected"]
 pub struct Builder {
     request: Result<Request, Error>,
     config: Config,
@@ -53,7 +41,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(url: &str) -> Self {
+    /// A connection to `url`. What is wrong with it is said when it is connected.
+    pub fn new(url: &str) -> Self {
         Self {
             request: Request::new(url),
             config: Config::default(),
@@ -72,7 +61,8 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request. What is wrong with it is said by `connect` and `run`.
+    /// Adds a header to every request. What is wrong with it is said when it is
+    /// connected.
     pub fn header(self, name: &str, value: &str) -> Self {
         self.request(|request| request.add_header(name, value))
     }
@@ -110,7 +100,7 @@ impl Builder {
     }
 
     /// Sets the retry hook: called before each wait, it may override the delay or give up. It runs
-    /// on the driver's thread and must not block.
+    /// on the driver's thread or task and must not block.
     pub fn on_retry(
         mut self,
         hook: impl FnMut(&RetryContext) -> RetryChoice + Send + 'static,
@@ -133,41 +123,8 @@ impl Builder {
         self
     }
 
-    /// Starts a thread that connects, and returns at once; with the config's `connect.fail_fast`,
-    /// when the first attempt has succeeded.
-    ///
-    /// # Errors
-    /// [`Error`] for what can never work, and [`Error::Closed`] for a first attempt that failed.
-    pub fn connect(self) -> Result<Client, Error> {
-        let fail_fast = self.config.connect.fail_fast && self.config.connect.auto;
-        let (driver, handle) = self.prepare(ToInbox)?;
-        let client = Client::new(handle);
-        thread::Builder::new()
-            .name("perennial".to_owned())
-            .spawn(move || driver.run())
-            .map_err(|source| Error::Io { what: "start a thread", source })?;
-        if fail_fast && let Err(NotOpen::Closed(closed)) = client.wait_open(Duration::MAX) {
-            return Err(Error::Closed(closed));
-        }
-        Ok(client)
-    }
-
-    /// Connects and drives the connection on this thread, until it is closed. `callback` is told
-    /// every notice; it must not block, and [`ControlFlow::Break`] closes with code 1000 and tells
-    /// it no more.
-    ///
-    /// # Errors
-    /// [`Error`] for what can never work.
-    pub fn run<F>(self, callback: F) -> Result<Closed, Error>
-    where
-        F: FnMut(&Handle, Notice) -> ControlFlow<()>,
-    {
-        let reports = self.reports;
-        let (driver, _) = self.prepare(ToCallback::new(callback, reports))?;
-        Ok(driver.run())
-    }
-
-    fn prepare<S: Sink>(self, sink: S) -> Result<(Driver<S>, Handle), Error> {
+    /// Everything that a driver needs, whichever it is.
+    pub(crate) fn prepare(self) -> Result<(Parts, Control), Error> {
         let request = self.request?;
         #[cfg(feature = "tls")]
         let tls = {
@@ -178,12 +135,11 @@ impl Builder {
             }
             tls
         };
-        let io = |what| move |source| Error::Io { what, source };
-        let poller = Arc::new(Poller::new().map_err(io("watch sockets"))?);
         let seed = match self.seed {
             Some(seed) => seed,
-            None => getrandom::u64().map_err(|error| {
-                io("get random bytes")(std::io::Error::other(error.to_string()))
+            None => getrandom::u64().map_err(|error| Error::Io {
+                what: "get random bytes",
+                source: std::io::Error::other(error.to_string()),
             })?,
         };
         let mut config = self.config.into_builder();
@@ -192,24 +148,37 @@ impl Builder {
         }
         let config = config.build().map_err(Error::Config)?;
         let dialing = Dialing {
-            poller: Arc::clone(&poller),
             limits: mapping::web_socket_config(&config),
             #[cfg(feature = "tls")]
             tls,
-            last_key: 0,
         };
         let clock = Clock::start();
         let target = request.target();
         let inbox = Inbox::new(&config, self.reports);
-        let waits = config.outbox.overflow == Overflow::Wait;
+        let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);
         let connection = Connection::new(config.clone(), dialect, seed, clock.now());
-        let shared = Arc::new(Shared::new(connection, poller, clock, inbox));
-        let handle = Handle::new(shared, waits);
-        let preparer = Preparer::new(request, self.on_request);
-        let on_retry = self.on_retry;
-        let driver = Driver::new(handle.clone(), sink, config, dialing, preparer, on_retry, target);
-        Ok((driver, handle))
+        let shared = Arc::new(Shared::new(connection, clock, inbox));
+        let parts = Parts {
+            shared: Arc::clone(&shared),
+            config,
+            dialing,
+            preparer: Preparer::new(request, self.on_request),
+            retry_hook: self.on_retry,
+            target,
+        };
+        Ok((parts, Control::new(shared, overflow)))
+    }
+
+    /// Whether connecting waits for the outcome of the first attempt.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn fails_fast(&self) -> bool {
+        self.config.connect.fail_fast && self.config.connect.auto
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn wants_reports(&self) -> bool {
+        self.reports
     }
 }
 

@@ -7,7 +7,8 @@ use perennial_core::{Config, End, EndKind, Event, Frame, TransportId};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::{Message, WebSocket};
 
-use super::stream::Wire;
+use super::network::Socket;
+use super::wire::Wire;
 use crate::convert::{encoded_len, to_frame, to_message};
 use crate::mapping::{self, Failure};
 
@@ -21,10 +22,9 @@ const ANSWERS: u64 = 1 << 20;
 
 /// An open WebSocket.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link<S> {
     transport: TransportId,
-    key: usize,
-    socket: WebSocket<Wire>,
+    socket: WebSocket<Wire<S>>,
     /// The writes not yet reported: number, and where its bytes end among all those written.
     writes: VecDeque<(u64, u64)>,
     /// Where the bytes of the last write end.
@@ -36,7 +36,7 @@ pub(super) struct Link {
     /// The bytes that may wait here at once if the peer reads what it asked for.
     allowance: u64,
     largest: u64,
-    /// Whether there may be something to read that the poller will not tell.
+    /// Whether there may be something to read of which nobody will tell.
     probe: bool,
     /// The peer broke the protocol; what it says means nothing any more.
     deaf: bool,
@@ -44,22 +44,16 @@ pub(super) struct Link {
 
 /// Whether a transport goes on after it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(crate) enum Reading {
     GoesOn,
     Ended,
 }
 
-impl Link {
-    pub(super) fn new(
-        transport: TransportId,
-        mut socket: WebSocket<Wire>,
-        config: &Config,
-    ) -> Self {
+impl<S: Socket> Link<S> {
+    pub(crate) fn new(transport: TransportId, socket: WebSocket<Wire<S>>, config: &Config) -> Self {
         let end = socket.get_ref().accepted();
-        let key = socket.get_mut().stream().polled().key();
         Self {
             transport,
-            key,
             socket,
             writes: VecDeque::new(),
             end,
@@ -73,34 +67,35 @@ impl Link {
         }
     }
 
-    pub(super) fn transport(&self) -> TransportId {
+    pub(crate) fn transport(&self) -> TransportId {
         self.transport
     }
 
-    /// What the poller calls it.
-    pub(super) fn key(&self) -> usize {
-        self.key
+    /// What the bytes cross.
+    pub(crate) fn socket(&mut self) -> &mut S {
+        self.socket.get_mut().stream().socket()
     }
 
-    /// Takes what the poller says.
-    pub(super) fn fired(&mut self, readable: bool, writable: bool) {
-        self.socket.get_mut().stream().polled().fired();
+    /// Takes what was told of the socket.
+    pub(crate) fn fired(&mut self, readable: bool, writable: bool) {
+        self.socket().fired();
         self.probe |= readable;
-        self.dirty |= writable;
+        self.dirty |= writable && self.blocked;
     }
 
     /// Has the next turn look whether there is something to read.
-    pub(super) fn probe(&mut self) {
+    pub(crate) fn probe(&mut self) {
         self.probe = true;
+        self.socket().look();
     }
 
     /// Whether the next turn should read.
-    pub(super) fn wants_read(&self) -> bool {
+    pub(crate) fn wants_read(&self) -> bool {
         self.probe && !self.is_choked()
     }
 
     /// Whether the next turn should flush.
-    pub(super) fn wants_flush(&self) -> bool {
+    pub(crate) fn wants_flush(&self) -> bool {
         self.dirty
     }
 
@@ -111,20 +106,21 @@ impl Link {
     }
 
     /// Watches for what this link waits for.
-    pub(super) fn watch(&mut self, reading: bool) -> io::Result<()> {
+    #[cfg(feature = "blocking")]
+    pub(crate) fn watch(&mut self, reading: bool) -> io::Result<()> {
         let readable = reading && !self.is_choked();
         let writable = self.blocked;
-        self.socket.get_mut().stream().polled().watch(readable, writable)
+        self.socket().watch(readable, writable)
     }
 
-    /// Has the next turn flush again what the kernel did not take, unless the poller will tell when
+    /// Has the next turn flush again what the kernel did not take, in case nobody has told that
     /// it can.
-    pub(super) fn retry_flush(&mut self) {
+    pub(crate) fn retry_flush(&mut self) {
         self.dirty |= self.blocked;
     }
 
     /// Reads as far as the socket is ready, up to one turn's share.
-    pub(super) fn read(&mut self, events: &mut VecDeque<Event>) -> Reading {
+    pub(crate) fn read(&mut self, events: &mut VecDeque<Event>) -> Reading {
         let transport = self.transport;
         self.probe = false;
         self.socket.get_mut().begin(READ_BYTES);
@@ -202,7 +198,7 @@ impl Link {
     }
 
     /// Takes a frame to write. It goes out with the next flush at the latest.
-    pub(super) fn write(&mut self, index: u64, frame: Frame) {
+    pub(crate) fn write(&mut self, index: u64, frame: Frame) {
         let len = encoded_len(frame.len());
         match self.socket.write(to_message(frame)) {
             // What blocks is kept, and goes on with the next flush.
@@ -229,7 +225,7 @@ impl Link {
     }
 
     /// Gives the kernel everything it takes. Reports the writes that are through.
-    pub(super) fn flush(&mut self) -> Option<Event> {
+    pub(crate) fn flush(&mut self) -> Option<Event> {
         self.dirty = false;
         let flushed = self.socket.flush();
         if self.socket.get_ref().broken().is_some() {
@@ -258,12 +254,12 @@ impl Link {
     }
 
     /// How writing failed, if it did.
-    pub(super) fn broken(&self) -> Option<&End> {
+    pub(crate) fn broken(&self) -> Option<&End> {
         self.socket.get_ref().broken()
     }
 
     /// Ends the stream in an orderly way, where the protocol below has one.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(crate) fn say_goodbye(&mut self) {
         if self.broken().is_some() {
             return;
         }

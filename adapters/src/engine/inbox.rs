@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "async")]
+use std::task::{Context, Poll, Waker};
+#[cfg(any(feature = "blocking", test))]
 use std::time::Instant as StdInstant;
 
 use perennial_core::{Config, Instant, Notice};
 
+#[cfg(any(feature = "blocking", test))]
 use crate::error::Timeout;
 
 /// How many notices about the connection's state wait before the oldest make room.
@@ -21,7 +25,7 @@ const MOST_STATES: usize = 1024;
 ///   *we* sent would hide from the heartbeat that the peer has fallen silent.
 /// * Notices about the state: the last 1024. The oldest make room, and are counted.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     queues: Mutex<Queues>,
     arrived: Condvar,
     reports: bool,
@@ -41,8 +45,11 @@ struct Queues {
     coalesced: u64,
     /// Somebody waits for room.
     wanted: bool,
-    /// The one who fetches waits, and was not woken yet.
+    /// The thread that fetches waits, and was not woken yet.
     waiting: bool,
+    /// The task that fetches, if it waits and was not woken yet.
+    #[cfg(feature = "async")]
+    task: Option<Waker>,
     /// Nothing more will come.
     finished: bool,
     /// Nobody will fetch anything any more.
@@ -84,21 +91,21 @@ fn size(notice: &Notice) -> usize {
 }
 
 /// Whether `notice` is told only to an application that wants reports.
-pub(super) fn is_report(notice: &Notice) -> bool {
+pub(crate) fn is_report(notice: &Notice) -> bool {
     kind(notice) == Kind::Report || matches!(notice, Notice::Duplicate { .. })
 }
 
 /// A notice that was fetched.
 #[derive(Debug)]
-pub(super) struct Fetched {
-    pub(super) at: Instant,
-    pub(super) notice: Notice,
+pub(crate) struct Fetched {
+    pub(crate) at: Instant,
+    pub(crate) notice: Notice,
     /// Whether the driver, or a sender, waits to hear that there is room again.
-    pub(super) makes_room: bool,
+    pub(crate) makes_room: bool,
 }
 
 impl Inbox {
-    pub(super) fn new(config: &Config, reports: bool) -> Self {
+    pub(crate) fn new(config: &Config, reports: bool) -> Self {
         Self {
             queues: Mutex::default(),
             arrived: Condvar::new(),
@@ -113,7 +120,7 @@ impl Inbox {
     }
 
     /// Puts notices in. Returns whether the driver should read on.
-    pub(super) fn put(&self, at: Instant, notices: impl Iterator<Item = Notice>) -> bool {
+    pub(crate) fn put(&self, at: Instant, notices: impl Iterator<Item = Notice>) -> bool {
         let mut queues = self.lock();
         for notice in notices {
             if !queues.abandoned && (self.reports || !is_report(&notice)) {
@@ -122,18 +129,28 @@ impl Inbox {
         }
         let full = self.is_full(&queues, 1);
         queues.wanted |= full;
-        let wake = std::mem::take(&mut queues.waiting);
+        self.wake(queues);
+        !full
+    }
+
+    /// Wakes the one who fetches: outside the lock, or it would wait for that.
+    fn wake(&self, mut queues: MutexGuard<'_, Queues>) {
+        let thread = std::mem::take(&mut queues.waiting);
+        #[cfg(feature = "async")]
+        let task = queues.task.take();
         drop(queues);
-        // Outside the lock, or the one who wakes up would wait for it.
-        if wake {
+        if thread {
             self.arrived.notify_one();
         }
-        !full
+        #[cfg(feature = "async")]
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// Whether the application lags so far behind with its reports that it may not send. If so, it
     /// is noted that somebody waits.
-    pub(super) fn lags(&self) -> bool {
+    pub(crate) fn lags(&self) -> bool {
         if !self.reports {
             return false;
         }
@@ -150,7 +167,7 @@ impl Inbox {
     }
 
     /// The next notice, without waiting.
-    pub(super) fn try_take(&self) -> Option<Fetched> {
+    pub(crate) fn try_take(&self) -> Option<Fetched> {
         self.take(&mut self.lock())
     }
 
@@ -158,7 +175,8 @@ impl Inbox {
     ///
     /// # Errors
     /// [`Timeout`] when nothing came before `deadline`.
-    pub(super) fn wait(&self, deadline: Option<StdInstant>) -> Result<Option<Fetched>, Timeout> {
+    #[cfg(any(feature = "blocking", test))]
+    pub(crate) fn wait(&self, deadline: Option<StdInstant>) -> Result<Option<Fetched>, Timeout> {
         let mut queues = self.lock();
         loop {
             if let Some(fetched) = self.take(&mut queues) {
@@ -182,6 +200,23 @@ impl Inbox {
             };
             queues.waiting = false;
         }
+    }
+
+    /// As [`wait`](Self::wait), for a task: it is woken when there is something.
+    #[cfg(feature = "async")]
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Fetched>> {
+        let mut queues = self.lock();
+        if let Some(fetched) = self.take(&mut queues) {
+            return Poll::Ready(Some(fetched));
+        }
+        if queues.finished {
+            return Poll::Ready(None);
+        }
+        match &mut queues.task {
+            Some(task) => task.clone_from(cx.waker()),
+            task => *task = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     fn take(&self, queues: &mut Queues) -> Option<Fetched> {
@@ -208,18 +243,19 @@ impl Inbox {
     }
 
     /// How many notices about the state made room for later ones.
-    pub(super) fn coalesced(&self) -> u64 {
+    pub(crate) fn coalesced(&self) -> u64 {
         self.lock().coalesced
     }
 
     /// Nothing more will come.
-    pub(super) fn finish(&self) {
-        self.lock().finished = true;
-        self.arrived.notify_all();
+    pub(crate) fn finish(&self) {
+        let mut queues = self.lock();
+        queues.finished = true;
+        self.wake(queues);
     }
 
     /// Nobody will fetch anything any more.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         let mut queues = self.lock();
         *queues = Queues { abandoned: true, finished: queues.finished, ..Queues::default() };
     }

@@ -16,20 +16,20 @@ use crate::request::{Attempt, HookError, Request};
 const MOST_THREADS: usize = 4;
 
 /// Builds the request of each attempt.
-pub(super) type Hook = Box<dyn FnMut(&mut Attempt<'_>) -> Result<(), HookError> + Send>;
+pub(crate) type Hook = Box<dyn FnMut(&mut Attempt<'_>) -> Result<(), HookError> + Send>;
 
 /// What a dial begins with.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) request: Request,
+pub(crate) struct Prepared {
+    pub(crate) request: Request,
     /// In the order in which they are to be tried; not empty.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 type Outcome = Result<Prepared, DialFailure>;
 
 /// Prepares dials.
-pub(super) struct Preparer {
+pub(crate) struct Preparer {
     request: Request,
     hook: Option<Arc<Mutex<Hook>>>,
     threads: Arc<AtomicUsize>,
@@ -42,14 +42,14 @@ impl fmt::Debug for Preparer {
 }
 
 impl Preparer {
-    pub(super) fn new(request: Request, hook: Option<Hook>) -> Self {
+    pub(crate) fn new(request: Request, hook: Option<Hook>) -> Self {
         let hook = hook.map(|hook| Arc::new(Mutex::new(hook)));
         Self { request, hook, threads: Arc::default() }
     }
 
     /// Prepares an attempt: at once where nothing can block, otherwise through `report`, which is
     /// called on another thread.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &self,
         transport: TransportId,
         attempt: u32,

@@ -1,105 +1,63 @@
-//! Happy eyeballs: several addresses of one host raced, the first to connect wins (RFC 8305).
+//! TCP connects that never block, watched by the poller.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use perennial_core::{DialError, DialFailure};
 use polling::Poller;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::polled::Polled;
+use crate::engine::{Network, Socket as _};
 
-/// How long one address has before the next is tried beside it (RFC 8305 §8).
-const HEAD_START: Duration = Duration::from_millis(250);
-/// How many failures are told to people.
-const MOST_TOLD: usize = 4;
-
-/// TCP connects in progress.
+/// Sockets that a poller watches.
 #[derive(Debug)]
-pub(super) struct Race {
-    waiting: VecDeque<SocketAddr>,
-    running: Vec<(SocketAddr, Polled)>,
-    next_start: Option<Instant>,
-    failures: Vec<String>,
+pub(super) struct Sockets {
+    poller: Arc<Poller>,
+    /// The last key given to a socket. Keys are never used twice, so that an event of a socket that
+    /// is gone means nothing.
+    last_key: usize,
 }
 
-impl Race {
-    pub(super) fn new(addresses: Vec<SocketAddr>) -> Self {
-        Self {
-            waiting: addresses.into(),
-            running: Vec::new(),
-            next_start: None,
-            failures: Vec::new(),
-        }
-    }
-
-    /// When the next address is to be tried, whatever becomes of the others.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next_start.filter(|_| !self.waiting.is_empty())
-    }
-
-    /// Looks at the connects in progress and starts those that are due. `mint` gives keys for the
-    /// poller.
-    pub(super) fn advance(
-        &mut self,
-        poller: &Arc<Poller>,
-        mint: &mut dyn FnMut() -> usize,
-    ) -> Option<Result<Polled, DialFailure>> {
-        for (address, mut polled) in std::mem::take(&mut self.running) {
-            polled.fired();
-            match connected(polled.socket()) {
-                Ok(true) => return Some(Ok(polled)),
-                Ok(false) => match polled.watch(false, true) {
-                    Ok(()) => self.running.push((address, polled)),
-                    Err(error) => self.note(address, &error),
-                },
-                Err(error) => {
-                    self.note(address, &error);
-                    // The next one need not wait any longer.
-                    self.next_start = None;
-                }
-            }
-        }
-        let now = Instant::now();
-        while self.running.is_empty() || self.next_start.is_none_or(|start| start <= now) {
-            let Some(address) = self.waiting.pop_front() else { break };
-            self.next_start = now.checked_add(HEAD_START);
-            match start(address, poller, mint()) {
-                Ok(polled) => self.running.push((address, polled)),
-                Err(error) => {
-                    self.note(address, &error);
-                    self.next_start = None;
-                }
-            }
-        }
-        self.running.is_empty().then(|| {
-            Err(DialFailure::new(DialError::Connect, std::mem::take(&mut self.failures).join("; ")))
-        })
-    }
-
-    fn note(&mut self, address: SocketAddr, error: &io::Error) {
-        if self.failures.len() < MOST_TOLD {
-            self.failures.push(format!("{address}: {error}"));
-        }
+impl Sockets {
+    pub(super) fn new(poller: &Arc<Poller>) -> Self {
+        Self { poller: Arc::clone(poller), last_key: 0 }
     }
 }
 
-fn start(address: SocketAddr, poller: &Arc<Poller>, key: usize) -> io::Result<Polled> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    // Frames are collected before they are written; there is nothing left for Nagle to collect.
-    socket.set_tcp_nodelay(true)?;
-    match socket.connect(&address.into()) {
-        Ok(()) => {}
-        Err(error) if is_in_progress(&error) => {}
-        Err(error) => return Err(error),
+/// A connect in progress.
+#[derive(Debug)]
+pub(super) struct Connecting(Option<Polled>);
+
+impl Network for Sockets {
+    type Socket = Polled;
+    type Attempt = Connecting;
+
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Connecting> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        // Frames are collected before they are written; there is nothing left for Nagle to collect.
+        socket.set_tcp_nodelay(true)?;
+        match socket.connect(&address.into()) {
+            Ok(()) => {}
+            Err(error) if is_in_progress(&error) => {}
+            Err(error) => return Err(error),
+        }
+        self.last_key += 1;
+        let mut polled = Polled::new(&self.poller, self.last_key, TcpStream::from(socket));
+        polled.watch(false, true)?;
+        Ok(Connecting(Some(polled)))
     }
-    let mut polled = Polled::new(poller, key, TcpStream::from(socket));
-    polled.watch(false, true)?;
-    Ok(polled)
+
+    fn advance(&mut self, attempt: &mut Connecting) -> Option<io::Result<Polled>> {
+        let polled = attempt.0.as_mut()?;
+        polled.fired();
+        match connected(polled.socket()) {
+            Ok(true) => attempt.0.take().map(Ok),
+            Ok(false) => polled.watch(false, true).err().map(Err),
+            Err(error) => Some(Err(error)),
+        }
+    }
 }
 
 fn is_in_progress(error: &io::Error) -> bool {
@@ -129,20 +87,19 @@ fn connected(socket: &TcpStream) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Race;
+    use perennial_core::{DialError, DialFailure};
     use polling::Events;
     use std::net::TcpListener;
+    use std::time::{Duration, Instant};
 
     fn run(addresses: Vec<SocketAddr>) -> Result<SocketAddr, DialFailure> {
         let poller = Arc::new(Poller::new().expect("a poller"));
-        let mut race = Race::new(addresses);
-        let mut key = 0;
-        let mut mint = || {
-            key += 1;
-            key
-        };
+        let mut sockets = Sockets::new(&poller);
+        let mut race = Race::<Sockets>::new(addresses);
         let end = Instant::now() + Duration::from_secs(10);
         loop {
-            if let Some(outcome) = race.advance(&poller, &mut mint) {
+            if let Some(outcome) = race.advance(&mut sockets) {
                 return outcome.map(|polled| polled.socket().peer_addr().expect("connected"));
             }
             assert!(Instant::now() < end, "the race ends");

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use perennial_core::End;
 
-use super::polled::Polled;
+use super::network::Socket;
 use crate::mapping;
 
 /// How much is read from below TLS at once: a record of the largest size.
@@ -13,18 +13,18 @@ const TLS_READ: usize = 18 << 10;
 
 /// A byte stream.
 #[derive(Debug)]
-pub(super) enum Stream {
-    Plain(Polled),
+pub(crate) enum Stream<S> {
+    Plain(S),
     #[cfg(feature = "tls")]
-    Tls(Box<TlsStream>),
+    Tls(Box<TlsStream<S>>),
 }
 
-impl Stream {
-    pub(super) fn polled(&mut self) -> &mut Polled {
+impl<S: Socket> Stream<S> {
+    pub(crate) fn socket(&mut self) -> &mut S {
         match self {
-            Stream::Plain(polled) => polled,
+            Stream::Plain(socket) => socket,
             #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.polled(),
+            Stream::Tls(tls) => tls.socket(),
         }
     }
 
@@ -33,7 +33,7 @@ impl Stream {
     }
 
     /// Tells the peer that nothing more comes, where that is part of the protocol.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(crate) fn say_goodbye(&mut self) {
         match self {
             Stream::Plain(_) => {}
             #[cfg(feature = "tls")]
@@ -46,20 +46,20 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
+impl<S: Socket> Read for Stream<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(polled) => polled.read(buffer),
+            Stream::Plain(socket) => socket.read(buffer),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => tls.read(buffer),
         }
     }
 }
 
-impl Write for Stream {
+impl<S: Socket> Write for Stream<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self {
-            Stream::Plain(polled) => polled.write(buffer),
+            Stream::Plain(socket) => socket.write(buffer),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => tls.write(buffer),
         }
@@ -67,7 +67,7 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Stream::Plain(polled) => polled.flush(),
+            Stream::Plain(socket) => socket.flush(),
             #[cfg(feature = "tls")]
             Stream::Tls(tls) => tls.write_out(),
         }
@@ -79,22 +79,22 @@ impl Write for Stream {
 /// `rustls::StreamOwned` would do, but that it swallows the socket's errors when it writes.
 #[cfg(feature = "tls")]
 #[derive(Debug)]
-pub(super) struct TlsStream {
+pub(crate) struct TlsStream<S> {
     session: rustls::ClientConnection,
-    socket: ReadAhead,
+    socket: ReadAhead<S>,
 }
 
 /// A socket that is read in larger pieces than the 4 KiB that `rustls` asks for.
 #[cfg(feature = "tls")]
 #[derive(Debug)]
-struct ReadAhead {
-    socket: Polled,
+struct ReadAhead<S> {
+    socket: S,
     buffer: Box<[u8]>,
     unread: std::ops::Range<usize>,
 }
 
 #[cfg(feature = "tls")]
-impl Read for ReadAhead {
+impl<S: Read> Read for ReadAhead<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.unread.is_empty() {
             self.unread = 0..self.socket.read(&mut self.buffer)?;
@@ -108,14 +108,14 @@ impl Read for ReadAhead {
 }
 
 #[cfg(feature = "tls")]
-impl TlsStream {
-    pub(super) fn new(session: rustls::ClientConnection, socket: Polled) -> Self {
+impl<S: Socket> TlsStream<S> {
+    pub(crate) fn new(session: rustls::ClientConnection, socket: S) -> Self {
         let buffer = vec![0; TLS_READ].into_boxed_slice();
         Self { session, socket: ReadAhead { socket, buffer, unread: 0..0 } }
     }
 
     /// Goes on with the handshake. [`io::ErrorKind::WouldBlock`] until it is finished.
-    pub(super) fn handshake(&mut self) -> io::Result<()> {
+    pub(crate) fn handshake(&mut self) -> io::Result<()> {
         loop {
             self.write_out()?;
             if !self.session.is_handshaking() {
@@ -128,12 +128,12 @@ impl TlsStream {
         }
     }
 
-    pub(super) fn watch_handshake(&mut self) -> io::Result<()> {
+    pub(crate) fn watch_handshake(&mut self) -> io::Result<()> {
         let (readable, writable) = (self.session.wants_read(), self.session.wants_write());
-        self.polled().watch(readable || !writable, writable)
+        self.socket().watch(readable || !writable, writable)
     }
 
-    pub(super) fn polled(&mut self) -> &mut Polled {
+    pub(crate) fn socket(&mut self) -> &mut S {
         &mut self.socket.socket
     }
 
@@ -183,8 +183,8 @@ impl TlsStream {
 /// A stream as `tungstenite` sees it: what crosses is counted, reading ends for this turn when its
 /// share is used up, and a failed write does not get in the way of reading.
 #[derive(Debug)]
-pub(super) struct Wire {
-    stream: Stream,
+pub(crate) struct Wire<S> {
+    stream: Stream<S>,
     /// What was read too early: it is read first.
     early: Vec<u8>,
     received: u64,
@@ -194,8 +194,8 @@ pub(super) struct Wire {
     broken: Option<End>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: Stream) -> Self {
+impl<S: Socket> Wire<S> {
+    pub(crate) fn new(stream: Stream<S>) -> Self {
         Self {
             stream,
             early: Vec::new(),
@@ -208,42 +208,42 @@ impl Wire {
     }
 
     /// Begins a turn in which at most `share` bytes are read.
-    pub(super) fn begin(&mut self, share: usize) {
+    pub(crate) fn begin(&mut self, share: usize) {
         self.share = share;
         self.dry = false;
     }
 
     /// Has these bytes read before any others.
-    pub(super) fn put_back(&mut self, early: Vec<u8>) {
+    pub(crate) fn put_back(&mut self, early: Vec<u8>) {
         self.early = early;
     }
 
     /// Whether this turn's share is used up, so that there may be more.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.share == 0
     }
 
-    pub(super) fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    pub(super) fn accepted(&self) -> u64 {
+    pub(crate) fn accepted(&self) -> u64 {
         self.accepted
     }
 
     /// How many bytes the kernel has taken for certain, where that is known before a flush has
     /// ended: a TLS session buffers.
-    pub(super) fn surely_accepted(&self) -> Option<u64> {
+    pub(crate) fn surely_accepted(&self) -> Option<u64> {
         self.stream.is_plain().then_some(self.accepted)
     }
 
     /// How writing failed, if it did. There may still be something to read: the peer may have said
     /// why it hung up.
-    pub(super) fn broken(&self) -> Option<&End> {
+    pub(crate) fn broken(&self) -> Option<&End> {
         self.broken.as_ref()
     }
 
-    pub(super) fn stream(&mut self) -> &mut Stream {
+    pub(crate) fn stream(&mut self) -> &mut Stream<S> {
         &mut self.stream
     }
 
@@ -256,7 +256,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl<S: Socket> Read for Wire<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.share);
         if self.dry || (most == 0 && !buffer.is_empty()) {
@@ -272,14 +272,15 @@ impl Read for Wire {
         let count = self.stream.read(&mut buffer[..most])?;
         self.received += count as u64;
         self.share -= count;
-        // A short read has emptied the kernel's buffer. What comes after it wakes the poller, so
-        // that there is no need to ask again.
-        self.dry = count > 0 && count < most && self.stream.is_plain();
+        // A short read has emptied the kernel's buffer. Where what comes after it is told, there is
+        // no need to ask again.
+        let is_short = count > 0 && count < most;
+        self.dry = S::TELLS_AFTER_SHORT_READ && is_short && self.stream.is_plain();
         Ok(count)
     }
 }
 
-impl Write for Wire {
+impl<S: Socket> Write for Wire<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         if self.broken.is_some() {
             return Ok(buffer.len());

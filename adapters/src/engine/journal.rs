@@ -7,12 +7,12 @@ use tracing::{Level, debug, info, warn};
 const TARGET: &str = "perennial";
 
 /// The span of one connection.
-pub(super) fn span(target: &str) -> tracing::Span {
+pub(crate) fn span(target: &str) -> tracing::Span {
     tracing::info_span!(target: TARGET, "connection", to = target)
 }
 
 /// Tells what happened.
-pub(super) fn note(notice: &Notice) {
+pub(crate) fn note(notice: &Notice) {
     if !tracing::enabled!(target: TARGET, Level::WARN) {
         return;
     }

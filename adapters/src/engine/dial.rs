@@ -1,22 +1,20 @@
 //! A dial: prepare, connect, secure, upgrade; never blocking.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use perennial_core::{DialError, DialFailure, TransportId};
-use polling::Poller;
 use tungstenite::WebSocket;
 use tungstenite::handshake::client::Response;
 use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
 use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::lookup::Prepared;
-use super::polled::Polled;
+use super::network::{Network, Socket};
 use super::race::Race;
 #[cfg(feature = "tls")]
-use super::stream::TlsStream;
-use super::stream::{Stream, Wire};
+use super::wire::TlsStream;
+use super::wire::{Stream, Wire};
 use crate::handshake::{Expected, Opening};
 use crate::mapping;
 use crate::request::Request;
@@ -25,56 +23,52 @@ use crate::tls::{self, Tls};
 
 /// What dials have in common.
 #[derive(Debug)]
-pub(super) struct Dialing {
-    pub(super) poller: Arc<Poller>,
-    pub(super) limits: WebSocketConfig,
+pub(crate) struct Dialing {
+    pub(crate) limits: WebSocketConfig,
     #[cfg(feature = "tls")]
-    pub(super) tls: Tls,
-    /// The last key given to a socket. Keys are never used twice, so that an event of a socket that
-    /// is gone means nothing.
-    pub(super) last_key: usize,
+    pub(crate) tls: Tls,
 }
 
 /// A dial in progress. Dropping it ends it at once.
-pub(super) struct Dial {
+pub(crate) struct Dial<N: Network> {
     transport: TransportId,
-    stage: Stage,
+    stage: Stage<N>,
 }
 
-enum Stage {
+enum Stage<N: Network> {
     /// Request and addresses are being made elsewhere.
     Preparing,
-    Racing(Box<Request>, Race),
+    Racing(Box<Request>, Race<N>),
     #[cfg(feature = "tls")]
-    Securing(Box<Request>, Box<TlsStream>),
-    Sending(HandshakeMachine<Wire>, Expected),
-    Receiving(HandshakeMachine<Wire>, Expected),
+    Securing(Box<Request>, Box<TlsStream<N::Socket>>),
+    Sending(HandshakeMachine<Wire<N::Socket>>, Expected),
+    Receiving(HandshakeMachine<Wire<N::Socket>>, Expected),
     /// It has ended, or is on its way between two stages.
     Over,
 }
 
 /// How far a step of a dial has come.
-enum Step {
-    /// Nothing more can be done before the poller says so.
-    Waits(Stage),
+enum Step<N: Network> {
+    /// Nothing more can be done before something happens.
+    Waits(Stage<N>),
     /// The next stage can begin at once.
-    Goes(Stage),
-    Open(Box<WebSocket<Wire>>),
+    Goes(Stage<N>),
+    Open(Box<WebSocket<Wire<N::Socket>>>),
 }
 
-type Outcome = Result<Box<WebSocket<Wire>>, DialFailure>;
+type Outcome<S> = Result<Box<WebSocket<Wire<S>>>, DialFailure>;
 
-impl Dial {
-    pub(super) fn new(transport: TransportId) -> Self {
+impl<N: Network> Dial<N> {
+    pub(crate) fn new(transport: TransportId) -> Self {
         Self { transport, stage: Stage::Preparing }
     }
 
-    pub(super) fn transport(&self) -> TransportId {
+    pub(crate) fn transport(&self) -> TransportId {
         self.transport
     }
 
     /// Begins to connect.
-    pub(super) fn begin(&mut self, prepared: Prepared) {
+    pub(crate) fn begin(&mut self, prepared: Prepared) {
         self.begin_at(prepared.request, prepared.addresses);
     }
 
@@ -83,7 +77,7 @@ impl Dial {
     }
 
     /// When the dial must be looked at even if nothing happens on its sockets.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Racing(_, race) => race.deadline(),
             #[cfg(feature = "tls")]
@@ -93,9 +87,13 @@ impl Dial {
     }
 
     /// Goes as far as it can without waiting.
-    pub(super) fn advance(&mut self, dialing: &mut Dialing) -> Option<Outcome> {
+    pub(crate) fn advance(
+        &mut self,
+        dialing: &Dialing,
+        network: &mut N,
+    ) -> Option<Outcome<N::Socket>> {
         loop {
-            match step(std::mem::replace(&mut self.stage, Stage::Over), dialing) {
+            match step(std::mem::replace(&mut self.stage, Stage::Over), dialing, network) {
                 Ok(Step::Goes(stage)) => self.stage = stage,
                 Ok(Step::Waits(stage)) => {
                     self.stage = stage;
@@ -108,25 +106,22 @@ impl Dial {
     }
 }
 
-fn step(stage: Stage, dialing: &mut Dialing) -> Result<Step, DialFailure> {
+fn step<N: Network>(
+    stage: Stage<N>,
+    dialing: &Dialing,
+    network: &mut N,
+) -> Result<Step<N>, DialFailure> {
     match stage {
         Stage::Preparing => Ok(Step::Waits(Stage::Preparing)),
         Stage::Over => Ok(Step::Waits(Stage::Over)),
-        Stage::Racing(request, mut race) => {
-            let Dialing { poller, last_key, .. } = dialing;
-            let mut mint = || {
-                *last_key += 1;
-                *last_key
-            };
-            match race.advance(poller, &mut mint) {
-                None => Ok(Step::Waits(Stage::Racing(request, race))),
-                Some(Ok(polled)) => connected(request, polled, dialing).map(Step::Goes),
-                Some(Err(failure)) => Err(failure),
-            }
-        }
+        Stage::Racing(request, mut race) => match race.advance(network) {
+            None => Ok(Step::Waits(Stage::Racing(request, race))),
+            Some(Ok(socket)) => connected(request, socket, dialing).map(Step::Goes),
+            Some(Err(failure)) => Err(failure),
+        },
         #[cfg(feature = "tls")]
         Stage::Securing(request, mut stream) => {
-            stream.polled().fired();
+            stream.socket().fired();
             match stream.handshake() {
                 Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -142,13 +137,13 @@ fn step(stage: Stage, dialing: &mut Dialing) -> Result<Step, DialFailure> {
 }
 
 #[cfg(feature = "tls")]
-fn connected(
+fn connected<N: Network>(
     request: Box<Request>,
-    polled: Polled,
+    socket: N::Socket,
     dialing: &Dialing,
-) -> Result<Stage, DialFailure> {
+) -> Result<Stage<N>, DialFailure> {
     if !request.is_tls() {
-        return Ok(upgrade(&request, Stream::Plain(polled)));
+        return Ok(upgrade(&request, Stream::Plain(socket)));
     }
     let failure = |detail: String| DialFailure::new(DialError::Tls, detail);
     let config = dialing.tls.config().map_err(|error| failure(error.to_string()))?;
@@ -157,16 +152,20 @@ fn connected(
         .ok_or_else(|| failure(format!("{host} is no name that a certificate can be for")))?;
     let session =
         rustls::ClientConnection::new(config, name).map_err(|error| failure(error.to_string()))?;
-    Ok(Stage::Securing(request, Box::new(TlsStream::new(session, polled))))
+    Ok(Stage::Securing(request, Box::new(TlsStream::new(session, socket))))
 }
 
 #[cfg(not(feature = "tls"))]
-fn connected(request: Box<Request>, polled: Polled, _: &Dialing) -> Result<Stage, DialFailure> {
+fn connected<N: Network>(
+    request: Box<Request>,
+    socket: N::Socket,
+    _: &Dialing,
+) -> Result<Stage<N>, DialFailure> {
     if request.is_tls() {
         let detail = "this program was built without TLS";
         return Err(DialFailure::new(DialError::Tls, detail));
     }
-    Ok(upgrade(&request, Stream::Plain(polled)))
+    Ok(upgrade(&request, Stream::Plain(socket)))
 }
 
 #[cfg(feature = "tls")]
@@ -174,13 +173,16 @@ fn tls_failure(request: &Request, error: &std::io::Error) -> DialFailure {
     DialFailure::new(DialError::Tls, tls::describe(&request.host().to_string(), error))
 }
 
-fn upgrade(request: &Request, stream: Stream) -> Stage {
+fn upgrade<N: Network>(request: &Request, stream: Stream<N::Socket>) -> Stage<N> {
     let (bytes, expected) = Opening::new(request).into_parts();
     Stage::Sending(HandshakeMachine::start_write(Wire::new(stream), bytes), expected)
 }
 
-fn send(mut machine: HandshakeMachine<Wire>, expected: Expected) -> Result<Step, DialFailure> {
-    machine.get_mut().stream().polled().fired();
+fn send<N: Network>(
+    mut machine: HandshakeMachine<Wire<N::Socket>>,
+    expected: Expected,
+) -> Result<Step<N>, DialFailure> {
+    machine.get_mut().stream().socket().fired();
     loop {
         // Which object would be read does not matter while it writes.
         let round = machine.single_round::<Response>();
@@ -200,12 +202,12 @@ fn send(mut machine: HandshakeMachine<Wire>, expected: Expected) -> Result<Step,
     }
 }
 
-fn receive(
-    mut machine: HandshakeMachine<Wire>,
+fn receive<N: Network>(
+    mut machine: HandshakeMachine<Wire<N::Socket>>,
     expected: Expected,
     limits: WebSocketConfig,
-) -> Result<Step, DialFailure> {
-    machine.get_mut().stream().polled().fired();
+) -> Result<Step<N>, DialFailure> {
+    machine.get_mut().stream().socket().fired();
     machine.get_mut().begin(usize::MAX);
     loop {
         let round = machine.single_round::<Response>();
@@ -230,11 +232,11 @@ fn receive(
     }
 }
 
-fn watch(wire: &mut Wire, writing: bool) -> Result<(), DialFailure> {
+fn watch<S: Socket>(wire: &mut Wire<S>, writing: bool) -> Result<(), DialFailure> {
     // A write that failed is found out by reading.
     let writing = writing && wire.broken().is_none();
     wire.stream()
-        .polled()
+        .socket()
         .watch(!writing, writing)
         .map_err(|error| DialFailure::new(DialError::Handshake, error.to_string()))
 }

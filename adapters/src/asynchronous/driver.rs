@@ -1,0 +1,116 @@
+//! The one async loop: turns, and a sleep when there was nothing to do.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant as StdInstant};
+
+use perennial_core::{Closed, Instant};
+
+use super::Runtime;
+use super::dialer::Dialer;
+use crate::engine::{Engine, Parts, ToInbox, Turn};
+
+/// How many turns are taken before the executor's other tasks have theirs.
+const TURNS: usize = 16;
+/// A timer that fires so much after the deadline is not set anew: timers are no more exact.
+const SLACK: Duration = Duration::from_millis(1);
+
+/// The future that drives a connection, and ends with how that was closed.
+///
+/// It needs no more of its executor than to be polled when it was woken. It may be polled by any
+/// thread and moved between tasks. Dropped before its end, it ends the connection at once, without
+/// a close handshake.
+#[must_use = "nothing happens before it is polled: spawn it, or await it"]
+pub struct Driver<R: Runtime> {
+    engine: Engine<Dialer<R>, ToInbox>,
+    /// The timer that runs, and when it fires.
+    timer: Option<(StdInstant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    closed: Option<Closed>,
+}
+
+// Nothing in it is pinned in place.
+impl<R: Runtime> Unpin for Driver<R> {}
+
+impl<R: Runtime> Driver<R> {
+    pub(super) fn new(parts: Parts, runtime: R, sink: ToInbox) -> Self {
+        let engine = Engine::new(parts, Dialer::new(runtime), sink);
+        Self { engine, timer: None, closed: None }
+    }
+
+    /// Has the next turn look at everything. What is not ready says so without a system call.
+    fn look(&mut self) {
+        self.engine.look_at_dial();
+        if let Some(link) = self.engine.link() {
+            link.fired(true, true);
+        }
+    }
+
+    /// Sleeps until a deadline of the state machine, or of the dial.
+    fn sleep(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let now = StdInstant::now();
+        let clock = self.engine.shared().clock();
+        let until = until.and_then(|until| now.checked_add(clock.until(until)));
+        let Some(at) = until.into_iter().chain(self.engine.dial_deadline()).min() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        loop {
+            if at <= StdInstant::now() {
+                return Poll::Ready(());
+            }
+            // One that fires too early is left alone: deadlines move on with every message, and a
+            // timer set anew each time would cost more than one wake-up that finds nothing to do.
+            let timer = match &mut self.timer {
+                Some((fires, timer)) if *fires <= at + SLACK => timer,
+                other => {
+                    let timer = Box::pin(self.engine.network().runtime.sleep_until(at));
+                    &mut other.insert((at, timer)).1
+                }
+            };
+            match timer.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => self.timer = None,
+            }
+        }
+    }
+}
+
+impl<R: Runtime> Future for Driver<R> {
+    type Output = Closed;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        let this = self.get_mut();
+        if let Some(closed) = &this.closed {
+            return Poll::Ready(closed.clone());
+        }
+        let span = this.engine.span();
+        let _entered = span.enter();
+        // Before anything is looked at, or what becomes ready meanwhile would wake nobody.
+        this.engine.network().task.register(cx.waker());
+        this.look();
+        for _ in 0..TURNS {
+            match this.engine.turn(cx.waker()) {
+                Turn::Busy => {}
+                Turn::Idle(until) => match this.sleep(until, cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => this.look(),
+                },
+                Turn::Over(closed) => {
+                    this.closed = Some(closed.clone());
+                    this.timer = None;
+                    return Poll::Ready(closed);
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Driver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("closed", &self.closed).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! From a builder to a connection that a thread drives.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread;
+
+use perennial_core::{Closed, Duration, Notice};
+use polling::Poller;
+
+use super::callback::ToCallback;
+use super::client::Client;
+use super::connect::Sockets;
+use super::driver::Driver;
+use super::handle::Handle;
+use crate::builder::Builder;
+use crate::engine::{Engine, Parts, Sink, ToInbox};
+use crate::error::{Error, NotOpen};
+
+/// With the feature `blocking`.
+impl Builder {
+    /// Starts a thread that connects, and returns at once; with the config's `connect.fail_fast`,
+    /// when the first attempt has succeeded.
+    ///
+    /// # Errors
+    /// [`Error`] for what can never work, and [`Error::Closed`] for a first attempt that failed.
+    pub fn connect(self) -> Result<Client, Error> {
+        let fails_fast = self.fails_fast();
+        let (parts, control) = self.prepare()?;
+        let sink = ToInbox(Arc::clone(&parts.shared));
+        let driver = driver(parts, sink)?;
+        let client = Client::new(Handle::new(control));
+        thread::Builder::new()
+            .name("perennial".to_owned())
+            .spawn(move || driver.run())
+            .map_err(|source| Error::Io { what: "start a thread", source })?;
+        if fails_fast && let Err(NotOpen::Closed(closed)) = client.wait_open(Duration::MAX) {
+            return Err(Error::Closed(closed));
+        }
+        Ok(client)
+    }
+
+    /// Connects and drives the connection on this thread, until it is closed. `callback` is told
+    /// every notice; it must not block, and [`ControlFlow::Break`] closes with code 1000 and tells
+    /// it no more.
+    ///
+    /// # Errors
+    /// [`Error`] for what can never work.
+    pub fn run<F>(self, callback: F) -> Result<Closed, Error>
+    where
+        F: FnMut(&Handle, Notice) -> ControlFlow<()>,
+    {
+        let reports = self.wants_reports();
+        let (parts, control) = self.prepare()?;
+        let sink = ToCallback::new(Handle::new(control), callback, reports);
+        Ok(driver(parts, sink)?.run())
+    }
+}
+
+fn driver<S: Sink>(parts: Parts, sink: S) -> Result<Driver<S>, Error> {
+    let poller = Poller::new().map_err(|source| Error::Io { what: "watch sockets", source })?;
+    let poller = Arc::new(poller);
+    let engine = Engine::new(parts, Sockets::new(&poller), sink);
+    Ok(Driver::new(engine, poller))
+}

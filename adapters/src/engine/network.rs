@@ -1,0 +1,35 @@
+//! What an adapter brings: sockets that never block, and how to connect one.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+/// A connected socket. Reading and writing never wait: where they would have to they fail with
+/// [`io::ErrorKind::WouldBlock`], and the driver is woken when they need not.
+pub(crate) trait Socket: Read + Write {
+    /// Whether what comes after a read that did not fill its buffer wakes the driver, although
+    /// reading did not fail with [`io::ErrorKind::WouldBlock`].
+    const TELLS_AFTER_SHORT_READ: bool;
+
+    /// Notes that something may have happened to the socket.
+    fn fired(&mut self);
+
+    /// Has the next read ask the operating system, whatever was told before.
+    fn look(&mut self);
+
+    /// Says what the driver is to be woken for.
+    fn watch(&mut self, readable: bool, writable: bool) -> io::Result<()>;
+}
+
+/// The way to the peers.
+pub(crate) trait Network {
+    /// A connected socket.
+    type Socket: Socket;
+    /// A connect in progress. Dropping it ends it.
+    type Attempt;
+
+    /// Begins to connect to `address`.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Self::Attempt>;
+
+    /// Looks at a connect. `None` while it is in progress.
+    fn advance(&mut self, attempt: &mut Self::Attempt) -> Option<io::Result<Self::Socket>>;
+}

@@ -1,0 +1,88 @@
+//! Happy eyeballs: several addresses of one host raced, the first to connect wins (RFC 8305).
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use perennial_core::{DialError, DialFailure};
+
+use super::network::Network;
+
+/// How long one address has before the next is tried beside it (RFC 8305 §8).
+const HEAD_START: Duration = Duration::from_millis(250);
+/// How many failures are told to people.
+const MOST_TOLD: usize = 4;
+
+/// Connects in progress.
+pub(crate) struct Race<N: Network> {
+    waiting: VecDeque<SocketAddr>,
+    running: Vec<(SocketAddr, N::Attempt)>,
+    next_start: Option<Instant>,
+    failures: Vec<String>,
+}
+
+impl<N: Network> Race<N> {
+    pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            waiting: addresses.into(),
+            running: Vec::new(),
+            next_start: None,
+            failures: Vec::new(),
+        }
+    }
+
+    /// When the next address is to be tried, whatever becomes of the others.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.next_start.filter(|_| !self.waiting.is_empty())
+    }
+
+    /// Looks at the connects in progress and starts those that are due.
+    pub(crate) fn advance(&mut self, network: &mut N) -> Option<Result<N::Socket, DialFailure>> {
+        let mut ended = None;
+        let running = std::mem::take(&mut self.running);
+        self.running = running
+            .into_iter()
+            .filter_map(|(address, mut attempt)| match network.advance(&mut attempt) {
+                None => Some((address, attempt)),
+                Some(outcome) => {
+                    // One winner is enough; a failure is told.
+                    match (outcome, &ended) {
+                        (Ok(socket), None) => ended = Some(socket),
+                        (Ok(_), Some(_)) => {}
+                        (Err(error), _) => {
+                            note(&mut self.failures, address, &error);
+                            // The next one need not wait any longer.
+                            self.next_start = None;
+                        }
+                    }
+                    None
+                }
+            })
+            .collect();
+        if let Some(winner) = ended {
+            return Some(Ok(winner));
+        }
+        let now = Instant::now();
+        while self.running.is_empty() || self.next_start.is_none_or(|start| start <= now) {
+            let Some(address) = self.waiting.pop_front() else { break };
+            self.next_start = now.checked_add(HEAD_START);
+            match network.connect(address) {
+                Ok(attempt) => self.running.push((address, attempt)),
+                Err(error) => {
+                    note(&mut self.failures, address, &error);
+                    self.next_start = None;
+                }
+            }
+        }
+        self.running.is_empty().then(|| {
+            Err(DialFailure::new(DialError::Connect, std::mem::take(&mut self.failures).join("; ")))
+        })
+    }
+}
+
+fn note(failures: &mut Vec<String>, address: SocketAddr, error: &io::Error) {
+    if failures.len() < MOST_TOLD {
+        failures.push(format!("{address}: {error}"));
+    }
+}

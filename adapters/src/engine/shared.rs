@@ -1,0 +1,333 @@
+//! What the handles and the driver share: the state machine behind a lock, and how whoever sleeps
+//! is woken.
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+#[cfg(feature = "blocking")]
+use std::thread::ThreadId;
+
+use perennial_core::{
+    Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, End, EndKind, Event,
+    Instant, Reason, Rejected, TransportId, code,
+};
+
+use super::inbox::Inbox;
+use super::lookup::Prepared;
+use crate::clock::Clock;
+
+/// How many actions may wait for the driver before no more messages are taken.
+const MOST_PENDING: usize = 4096;
+
+/// What the handles and the driver share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    /// Something that a thread may wait for has changed: room in the outbox, open, closed.
+    changed: Condvar,
+    clock: Clock,
+    pub(crate) inbox: Inbox,
+}
+
+/// The state machine, and what else the driver must see before it sleeps.
+///
+/// All of it lies behind one lock, and so no wake-up can be lost: the driver looks at everything
+/// here and leaves its waker in `asleep` under the same lock. Whoever changes something later finds
+/// it there and calls it, and a call before the sleep has begun ends the sleep all the same. Whoever
+/// changed something earlier was seen. Nobody calls a driver that is awake.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) connection: Connection<BuiltIn>,
+    /// Actions taken from the connection that the driver has not seen.
+    pending: VecDeque<Action>,
+    /// The dials that are prepared.
+    pub(crate) prepared: Vec<(TransportId, Result<Prepared, DialFailure>)>,
+    /// The application has fetched enough for the driver to read on.
+    pub(crate) resume: bool,
+    /// The application wants the transport dropped.
+    pub(crate) abort: bool,
+    /// The application wants a new transport, and too many actions waited when it said so.
+    pub(crate) reconnect: bool,
+    pub(crate) closed: Option<Closed>,
+    /// The thread that must never wait for the driver, because it is the driver.
+    #[cfg(feature = "blocking")]
+    pub(crate) driver: Option<ThreadId>,
+    /// Calls the driver, if it sleeps.
+    asleep: Option<Waker>,
+    /// Until when the driver sleeps.
+    until: Option<Instant>,
+    /// How many threads wait for a change.
+    threads: usize,
+    /// The tasks that wait for a change.
+    tasks: Vec<(u64, Waker)>,
+    #[cfg(feature = "async")]
+    last_ticket: u64,
+    /// To be called when the lock is released.
+    to_call: Option<Waker>,
+    /// The tasks are to be called when the lock is released.
+    announced: bool,
+    /// Somebody was refused because too many actions waited.
+    crowded: bool,
+}
+
+/// Names a waiting task.
+#[cfg(feature = "async")]
+#[derive(Debug, Default)]
+pub(crate) struct Ticket(Option<u64>);
+
+#[cfg(feature = "async")]
+impl Ticket {
+    /// Whether the task waits.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Access to the core. Those who are to be woken are called when the lock is released, so that a
+/// waker may do what it likes.
+#[derive(Debug)]
+pub(crate) struct Access<'a> {
+    shared: &'a Shared,
+    guard: Option<MutexGuard<'a, Core>>,
+}
+
+impl Deref for Access<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        match &self.guard {
+            Some(core) => core,
+            None => unreachable!("only `drop` and `wait` take the guard, and both end the access"),
+        }
+    }
+}
+
+impl DerefMut for Access<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        match &mut self.guard {
+            Some(core) => core,
+            None => unreachable!("only `drop` and `wait` take the guard, and both end the access"),
+        }
+    }
+}
+
+impl Drop for Access<'_> {
+    fn drop(&mut self) {
+        let Some(mut core) = self.guard.take() else { return };
+        let driver = core.to_call.take();
+        let tasks = if std::mem::take(&mut core.announced) {
+            std::mem::take(&mut core.tasks)
+        } else {
+            Vec::new()
+        };
+        drop(core);
+        driver.into_iter().chain(tasks.into_iter().map(|(_, task)| task)).for_each(Waker::wake);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(connection: Connection<BuiltIn>, clock: Clock, inbox: Inbox) -> Self {
+        let core = Core {
+            connection,
+            pending: VecDeque::new(),
+            prepared: Vec::new(),
+            resume: false,
+            abort: false,
+            reconnect: false,
+            closed: None,
+            #[cfg(feature = "blocking")]
+            driver: None,
+            asleep: None,
+            until: None,
+            threads: 0,
+            tasks: Vec::new(),
+            #[cfg(feature = "async")]
+            last_ticket: 0,
+            to_call: None,
+            announced: false,
+            crowded: false,
+        };
+        Self { core: Mutex::new(core), changed: Condvar::new(), clock, inbox }
+    }
+
+    /// The state machine. A panic of a thread that held it cannot have left it half changed in a
+    /// way that matters more than going on.
+    pub(crate) fn lock(&self) -> Access<'_> {
+        let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        Access { shared: self, guard: Some(guard) }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The application has fetched enough for reading and sending to go on.
+    pub(crate) fn resume(&self) {
+        let mut core = self.lock();
+        core.resume = true;
+        core.wake();
+        core.announce();
+    }
+
+    /// The end. Whoever waits for anything is released.
+    pub(crate) fn finish(&self, closed: &Closed) -> Closed {
+        let mut core = self.lock();
+        let closed = core.closed.get_or_insert_with(|| closed.clone()).clone();
+        core.announce();
+        drop(core);
+        self.inbox.finish();
+        closed
+    }
+
+    /// The end of a driver that did not get to its end: it panicked, was dropped, or the operating
+    /// system refused it something.
+    pub(crate) fn finish_early(&self, detail: &str) -> Closed {
+        let end = End { kind: EndKind::Io, detail: detail.into() };
+        let closed = Closed {
+            by: ClosedBy::Policy,
+            code: code::ABNORMAL,
+            clean: false,
+            reason: Reason::Ended(end),
+        };
+        self.finish(&closed)
+    }
+}
+
+impl Access<'_> {
+    /// Feeds an event on behalf of the application, and wakes the driver if that left it something
+    /// to do before its time.
+    pub(crate) fn feed(&mut self, event: Event) -> Result<Accepted, Rejected> {
+        let clock = self.shared.clock;
+        let result = match self.connection.handle(clock.now(), event) {
+            Err(Rejected::Busy(event)) if self.may_make_room(&event) => {
+                self.take_actions();
+                self.connection.handle(clock.now(), event)
+            }
+            result => result,
+        };
+        self.crowded |= matches!(result, Err(Rejected::Busy(_)));
+        // A driver that is awake looks for itself.
+        if self.asleep.is_some() {
+            let until = self.take_actions();
+            let earlier = match (until, self.until) {
+                (Some(until), Some(asleep_until)) => until < asleep_until,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if earlier || !self.pending.is_empty() {
+                self.wake();
+            }
+        }
+        result
+    }
+
+    /// Whether actions may be put by so that `event` can be judged. What can be said again and
+    /// again, with new actions each time, has its limit; the actions of all else are as few as the
+    /// messages in the outbox.
+    fn may_make_room(&self, event: &Event) -> bool {
+        self.pending.len() < MOST_PENDING || !matches!(event, Event::Send(_) | Event::Reconnect)
+    }
+
+    /// Has a thread wait until something has changed, or until `deadline`. Returns whether it was in
+    /// time.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn wait(mut self, deadline: Option<std::time::Instant>) -> (Self, bool) {
+        let shared = self.shared;
+        // Under the lock, or what changes before the wait begins would be missed. It is no task's
+        // executor that runs here, but a thread that may wait.
+        if let Some(driver) = self.to_call.take() {
+            driver.wake();
+        }
+        let Some(mut core) = self.guard.take() else { return (self, true) };
+        core.threads += 1;
+        let (mut core, in_time) = match deadline {
+            None => (shared.changed.wait(core).unwrap_or_else(PoisonError::into_inner), true),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(std::time::Instant::now());
+                let waited = shared.changed.wait_timeout(core, left);
+                let (core, result) = waited.unwrap_or_else(PoisonError::into_inner);
+                (core, !result.timed_out())
+            }
+        };
+        core.threads -= 1;
+        (Self { shared, guard: Some(core) }, in_time)
+    }
+
+    /// Tells everybody who waits that something has changed.
+    pub(crate) fn announce(&mut self) {
+        self.announced = true;
+        if self.threads > 0 {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// The driver has taken the actions that wait: whoever was refused because of them may try
+    /// again.
+    pub(crate) fn relieve(&mut self) {
+        if std::mem::take(&mut self.crowded) {
+            self.announce();
+        }
+    }
+}
+
+impl Core {
+    /// Wakes the driver, if it sleeps, to look at what has changed here.
+    pub(crate) fn wake(&mut self) {
+        if let Some(driver) = self.asleep.take() {
+            self.to_call = Some(driver);
+        }
+    }
+
+    /// Notes that the driver sleeps from now on, until `until` or until `waker` is called.
+    pub(crate) fn fall_asleep(&mut self, until: Option<Instant>, waker: &Waker) {
+        self.asleep = Some(waker.clone());
+        self.until = until;
+    }
+
+    /// Notes that the driver is awake.
+    pub(crate) fn wake_up(&mut self) {
+        self.asleep = None;
+    }
+
+    /// Has `task` called at the next change. It keeps its place among those who wait.
+    #[cfg(feature = "async")]
+    pub(crate) fn await_change(&mut self, ticket: &mut Ticket, task: &Waker) {
+        if let Some((_, waiting)) = self.tasks.iter_mut().find(|(id, _)| Some(*id) == ticket.0) {
+            waiting.clone_from(task);
+            return;
+        }
+        self.last_ticket += 1;
+        ticket.0 = Some(self.last_ticket);
+        self.tasks.push((self.last_ticket, task.clone()));
+    }
+
+    /// Forgets a task that waits no longer.
+    #[cfg(feature = "async")]
+    pub(crate) fn forget(&mut self, ticket: &mut Ticket) {
+        if let Some(id) = ticket.0.take() {
+            self.tasks.retain(|(waiting, _)| *waiting != id);
+        }
+    }
+
+    /// Takes the actions that can be taken, for the driver. Returns the next deadline.
+    fn take_actions(&mut self) -> Option<Instant> {
+        loop {
+            match self.connection.poll() {
+                Action::Wait { until, .. } => return until,
+                action => self.pending.push_back(action),
+            }
+        }
+    }
+
+    /// The next action, or the next deadline when there is none.
+    pub(crate) fn next(&mut self) -> Result<Action, Option<Instant>> {
+        if let Some(action) = self.pending.pop_front() {
+            return Ok(action);
+        }
+        match self.connection.poll() {
+            Action::Wait { until, .. } => Err(until),
+            action => Ok(action),
+        }
+    }
+}

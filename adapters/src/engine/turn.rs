@@ -1,0 +1,423 @@
+//! The turns that carry events in and actions out. They decide nothing.
+//!
+//! A turn: move bytes as far as the sockets are ready (`exchange`); tell the state machine and ask
+//! what to do (`consult`); do it, and flush once (`act`). When a turn found nothing to do, the
+//! driver around it sleeps until a socket is ready, a deadline comes or a handle calls.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use perennial_core::{
+    Action, Capabilities, CloseFrame, Closed, Config, DialFailure, End, EndKind, Event, Instant,
+    Notice, Rejected, RetryChoice, TransportId, code,
+};
+use tungstenite::WebSocket;
+
+use super::dial::{Dial, Dialing};
+use super::journal;
+use super::link::{Link, Reading};
+use super::lookup::{Prepared, Preparer};
+use super::network::Network;
+use super::shared::{Access, Shared};
+use super::sink::Sink;
+use super::wire::Wire;
+use crate::builder::RetryContext;
+
+/// How many actions are done in one turn, so that reading has its turn too.
+const ACTIONS: usize = 256;
+
+/// Overrides the delay before an attempt.
+pub(crate) type RetryHook = Box<dyn FnMut(&RetryContext) -> RetryChoice + Send>;
+
+/// What a connection is driven with, whoever drives it.
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Config,
+    pub(crate) dialing: Dialing,
+    pub(crate) preparer: Preparer,
+    pub(crate) retry_hook: Option<RetryHook>,
+    /// What to call the other side in the journal.
+    pub(crate) target: String,
+}
+
+/// One connection between two sleeps.
+pub(crate) struct Engine<N: Network, S> {
+    shared: Arc<Shared>,
+    sink: S,
+    config: Config,
+    dialing: Dialing,
+    preparer: Preparer,
+    retry_hook: Option<RetryHook>,
+    span: tracing::Span,
+    network: N,
+
+    dial: Option<Dial<N>>,
+    /// Whether something may have happened to the dial.
+    dial_is_due: bool,
+    link: Option<Link<N::Socket>>,
+    /// Reading has stopped until the application has fetched enough.
+    paused: bool,
+    /// Whether this turn has read as far as the socket was ready.
+    has_read: bool,
+    /// How many turns there were since the last sleep.
+    awake: u32,
+
+    /// What the state machine is to be told.
+    events: VecDeque<Event>,
+    /// What it wants done.
+    actions: VecDeque<Action>,
+    notices: Vec<Notice>,
+}
+
+/// What a turn amounts to.
+pub(crate) enum Turn {
+    /// Something was done; there may be more.
+    Busy,
+    /// There is nothing to do before this deadline. The waker is called if that changes.
+    Idle(Option<Instant>),
+    /// It is over.
+    Over(Closed),
+}
+
+/// What the state machine has to say.
+enum Advice {
+    /// There is something to do, at this time.
+    Act(Instant),
+    Sleep(Option<Instant>),
+}
+
+impl<N: Network, S: Sink> Engine<N, S> {
+    pub(crate) fn new(parts: Parts, network: N, sink: S) -> Self {
+        Self {
+            shared: parts.shared,
+            sink,
+            config: parts.config,
+            dialing: parts.dialing,
+            preparer: parts.preparer,
+            retry_hook: parts.retry_hook,
+            span: journal::span(&parts.target),
+            network,
+            dial: None,
+            dial_is_due: false,
+            link: None,
+            paused: false,
+            has_read: false,
+            awake: 0,
+            events: VecDeque::new(),
+            actions: VecDeque::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The span of this connection's journal.
+    pub(crate) fn span(&self) -> tracing::Span {
+        self.span.clone()
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn network(&self) -> &N {
+        &self.network
+    }
+
+    pub(crate) fn link(&mut self) -> Option<&mut Link<N::Socket>> {
+        self.link.as_mut()
+    }
+
+    /// When the dial must be looked at even if nothing happens on its sockets.
+    pub(crate) fn dial_deadline(&self) -> Option<std::time::Instant> {
+        self.dial.as_ref().and_then(Dial::deadline)
+    }
+
+    /// Has the next turn look at the dial.
+    pub(crate) fn look_at_dial(&mut self) {
+        self.dial_is_due = true;
+    }
+
+    /// Takes a turn. `waker` is called when there is something to do after a turn that found
+    /// nothing.
+    pub(crate) fn turn(&mut self, waker: &Waker) -> Turn {
+        self.exchange();
+        match self.consult(waker) {
+            Advice::Act(now) => {
+                self.awake = self.awake.saturating_add(1);
+                match self.act(now) {
+                    Some(closed) => Turn::Over(self.shared.finish(&closed)),
+                    None => Turn::Busy,
+                }
+            }
+            Advice::Sleep(until) => {
+                self.awake = 0;
+                Turn::Idle(until)
+            }
+        }
+    }
+
+    /// Says what the sockets are watched for during the sleep. Returns whether that is known; if
+    /// not, there is news for the next turn.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn watch(&mut self) -> bool {
+        let Some(link) = &mut self.link else { return true };
+        let Err(error) = link.watch(!self.paused) else { return true };
+        let end = End { kind: EndKind::Io, detail: error.to_string().into() };
+        self.events.push_back(Event::Ended { transport: link.transport(), end });
+        self.link = None;
+        false
+    }
+
+    /// Moves bytes as far as the sockets are ready.
+    fn exchange(&mut self) {
+        self.has_read = false;
+        if std::mem::take(&mut self.dial_is_due) {
+            self.advance_dial();
+        }
+        let Some(link) = &mut self.link else { return };
+        if self.awake > 1 {
+            // Nobody has told of the socket for a while.
+            link.retry_flush();
+            link.probe();
+        }
+        if link.wants_flush() {
+            self.events.extend(link.flush());
+        }
+        if self.paused {
+            // What is left to read would wait for the application; a new transport should not.
+            if let Some(end) = link.broken().cloned() {
+                self.events.push_back(Event::Ended { transport: link.transport(), end });
+                self.link = None;
+            }
+        } else if link.wants_read() {
+            self.has_read = true;
+            if link.read(&mut self.events) == Reading::Ended {
+                link.say_goodbye();
+                self.link = None;
+            }
+        }
+    }
+
+    fn advance_dial(&mut self) {
+        let Some(dial) = &mut self.dial else { return };
+        let Some(outcome) = dial.advance(&self.dialing, &mut self.network) else { return };
+        let transport = dial.transport();
+        self.dial = None;
+        match outcome {
+            Ok(socket) => self.open(transport, *socket),
+            Err(failure) => self.events.push_back(Event::DialFailed { transport, failure }),
+        }
+    }
+
+    fn open(&mut self, transport: TransportId, socket: WebSocket<Wire<N::Socket>>) {
+        self.link = Some(Link::new(transport, socket, &self.config));
+        let capabilities = Capabilities::SOCKET;
+        self.events.push_back(Event::Opened { transport, capabilities });
+    }
+
+    /// Tells the state machine what has happened, and takes what is to be done. Everything that
+    /// could call the driver is looked at under the same lock as it falls asleep under: see
+    /// [`Core`](super::shared::Core).
+    fn consult(&mut self, waker: &Waker) -> Advice {
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.lock();
+        // Looked at under the lock, or a handle that came first would have come from the future.
+        let now = shared.clock().now();
+        core.wake_up();
+        if std::mem::take(&mut core.abort) {
+            self.abort(&mut core, now);
+        }
+        if std::mem::take(&mut core.reconnect) {
+            self.events.push_back(Event::Reconnect);
+        }
+        for (transport, outcome) in std::mem::take(&mut core.prepared) {
+            self.begin(transport, outcome);
+        }
+        if std::mem::take(&mut core.resume) && std::mem::take(&mut self.paused) {
+            self.events.push_back(Event::ResumeReads);
+            if let Some(link) = &mut self.link {
+                link.probe();
+            }
+        }
+        while let Some(event) = self.events.pop_front() {
+            self.tell(&mut core, now, event);
+        }
+        let until = loop {
+            if self.actions.len() >= ACTIONS {
+                break None;
+            }
+            match core.next() {
+                Ok(action) => self.actions.push_back(action),
+                Err(Some(until)) if until <= now => {
+                    // An answer that lies in the kernel unread must not be missed.
+                    if let Some(link) = &mut self.link
+                        && !(self.paused || self.has_read)
+                    {
+                        link.probe();
+                        if link.wants_read() {
+                            break Some(until);
+                        }
+                    }
+                    self.tell(&mut core, now, Event::Tick);
+                }
+                Err(until) => break until,
+            }
+        };
+        core.relieve();
+        let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
+        let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
+        if !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
+            return Advice::Act(now);
+        }
+        core.fall_asleep(until, waker);
+        Advice::Sleep(until)
+    }
+
+    fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
+        while let Err(Rejected::Busy(refused)) = core.connection.handle(now, event) {
+            let before = self.actions.len();
+            while let Ok(action) = core.next() {
+                self.actions.push_back(action);
+            }
+            debug_assert!(self.actions.len() > before, "busy with nothing");
+            if self.actions.len() == before {
+                return;
+            }
+            event = refused;
+        }
+    }
+
+    /// Does what is to be done, and flushes once.
+    fn act(&mut self, now: Instant) -> Option<Closed> {
+        let mut closed = None;
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                Action::Write { transport, index, frame } => {
+                    if let Some(link) = self.link_of(transport) {
+                        link.write(index, frame);
+                    }
+                }
+                Action::Notify(notice) => {
+                    journal::note(&notice);
+                    self.ask_retry_hook(&notice);
+                    if let Notice::Closed(end) = &notice {
+                        closed = Some(end.clone());
+                    }
+                    self.notices.push(notice);
+                }
+                Action::Dial { transport, attempt } => self.dial(transport, attempt),
+                Action::Abort { transport } => self.drop_transport(transport),
+                Action::Wait { .. } => {}
+            }
+        }
+        if let Some(link) = &mut self.link
+            && link.wants_flush()
+        {
+            self.events.extend(link.flush());
+        }
+        self.deliver(now);
+        if closed.is_some()
+            && let Some(link) = &mut self.link
+        {
+            link.say_goodbye();
+        }
+        closed
+    }
+
+    fn link_of(&mut self, transport: TransportId) -> Option<&mut Link<N::Socket>> {
+        self.link.as_mut().filter(|link| link.transport() == transport)
+    }
+
+    fn deliver(&mut self, now: Instant) {
+        if self.notices.is_empty() {
+            return;
+        }
+        let matters = |notice: &Notice| {
+            matches!(notice, Notice::StateChanged { .. } | Notice::Writable | Notice::Closed(_))
+        };
+        let somebody_waits = self.notices.iter().any(matters);
+        if !self.sink.put(now, &mut self.notices) && !self.paused {
+            self.paused = true;
+            self.events.push_back(Event::PauseReads);
+        }
+        if somebody_waits {
+            self.shared.lock().announce();
+        }
+    }
+
+    fn ask_retry_hook(&mut self, notice: &Notice) {
+        if let Some(hook) = &mut self.retry_hook
+            && let Notice::Retrying { attempt, delay, outage, reason, .. } = notice
+        {
+            let context = RetryContext {
+                attempt: *attempt,
+                delay: *delay,
+                outage: *outage,
+                reason: reason.clone(),
+            };
+            let choice = hook(&context);
+            self.events.push_back(Event::Retry { attempt: *attempt, choice });
+        }
+    }
+
+    fn dial(&mut self, transport: TransportId, attempt: u32) {
+        self.dial = Some(Dial::new(transport));
+        let shared = Arc::clone(&self.shared);
+        let report = move |outcome| {
+            let mut core = shared.lock();
+            core.prepared.push((transport, outcome));
+            core.wake();
+        };
+        if let Some(outcome) = self.preparer.prepare(transport, attempt, report) {
+            self.begin(transport, outcome);
+        }
+    }
+
+    /// Begins to connect, unless the dial was given up while it was prepared.
+    fn begin(&mut self, transport: TransportId, outcome: Result<Prepared, DialFailure>) {
+        let Some(dial) = self.dial.as_mut().filter(|dial| dial.transport() == transport) else {
+            return;
+        };
+        match outcome {
+            Ok(prepared) => {
+                dial.begin(prepared);
+                self.dial_is_due = true;
+            }
+            Err(failure) => {
+                self.dial = None;
+                self.events.push_back(Event::DialFailed { transport, failure });
+            }
+        }
+    }
+
+    fn drop_transport(&mut self, transport: TransportId) {
+        self.dial.take_if(|dial| dial.transport() == transport);
+        if let Some(mut link) = self.link.take_if(|link| link.transport() == transport) {
+            // The last words, such as a close frame, as far as the kernel takes them at once.
+            if link.wants_flush() {
+                let _ = link.flush();
+            }
+            link.say_goodbye();
+        }
+    }
+
+    /// Drops everything and has the state machine close.
+    fn abort(&mut self, core: &mut Access<'_>, now: Instant) {
+        self.dial = None;
+        let link = self.link.take();
+        self.tell(core, now, Event::Close(CloseFrame::new(code::NORMAL, "")));
+        if let Some(link) = link {
+            let end = End { kind: EndKind::Io, detail: "aborted by the application".into() };
+            self.tell(core, now, Event::Ended { transport: link.transport(), end });
+        }
+    }
+}
+
+/// Releases whoever waits for a driver that does not get to its end.
+impl<N: Network, S> Drop for Engine<N, S> {
+    fn drop(&mut self) {
+        // Without effect after an end that was reached.
+        self.shared.finish_early("the driver stopped before the end");
+    }
+}
