@@ -13,59 +13,9 @@ use std::time::Duration;
 
 use perennial::blocking::Client;
 use perennial::{ClosedBy, Error, State, Trust};
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rcgen::date_time_ymd;
+use support::authority::*;
 use support::*;
-
-/// An authority of the test's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("ours")
-    }
-
-    fn named(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::CaPem(self.0.pem().into_bytes())
-    }
-
-    /// What a server needs to be `names`.
-    fn server(&self, names: &[&str], change: impl Fn(&mut CertificateParams)) -> Arc<ServerConfig> {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        Arc::new(config)
-    }
-}
-
-fn secure(
-    config: &Arc<ServerConfig>,
-    stream: TcpStream,
-) -> StreamOwned<ServerConnection, TcpStream> {
-    StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
-}
-
-fn wss(address: std::net::SocketAddr, host: &str) -> String {
-    format!("wss://{host}:{}/", address.port())
-}
 
 fn client(url: &str, trust: Trust) -> Client {
     Client::builder(url).config(quick().build().unwrap()).trust(trust).connect().unwrap()

@@ -62,10 +62,7 @@ impl Side {
     }
 
     /// Does something that may have to wait.
-    fn ask<T>(
-        &self,
-        act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> io::Result<T> {
+    fn ask<T>(&self, act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
         // Before it is asked: what becomes ready meanwhile must not be forgotten.
         if !self.signal.ready.swap(false, Ordering::AcqRel) {
             return Err(io::ErrorKind::WouldBlock.into());

@@ -39,50 +39,50 @@ impl<N: Network> Race<N> {
 
     /// Looks at the connects in progress and starts those that are due.
     pub(crate) fn advance(&mut self, network: &mut N) -> Option<Result<N::Socket, DialFailure>> {
-        let mut ended = None;
-        let running = std::mem::take(&mut self.running);
-        self.running = running
-            .into_iter()
-            .filter_map(|(address, mut attempt)| match network.advance(&mut attempt) {
-                None => Some((address, attempt)),
-                Some(outcome) => {
-                    // One winner is enough; a failure is told.
-                    match (outcome, &ended) {
-                        (Ok(socket), None) => ended = Some(socket),
-                        (Ok(_), Some(_)) => {}
-                        (Err(error), _) => {
-                            note(&mut self.failures, address, &error);
-                            // The next one need not wait any longer.
-                            self.next_start = None;
-                        }
-                    }
-                    None
-                }
-            })
-            .collect();
-        if let Some(winner) = ended {
-            return Some(Ok(winner));
+        for (address, attempt) in std::mem::take(&mut self.running) {
+            if let Some(socket) = self.look(network, address, attempt) {
+                return Some(Ok(socket));
+            }
         }
         let now = Instant::now();
         while self.running.is_empty() || self.next_start.is_none_or(|start| start <= now) {
             let Some(address) = self.waiting.pop_front() else { break };
             self.next_start = now.checked_add(HEAD_START);
             match network.connect(address) {
-                Ok(attempt) => self.running.push((address, attempt)),
-                Err(error) => {
-                    note(&mut self.failures, address, &error);
-                    self.next_start = None;
+                // Nothing would be told of it before it was looked at once.
+                Ok(attempt) => {
+                    if let Some(socket) = self.look(network, address, attempt) {
+                        return Some(Ok(socket));
+                    }
                 }
+                Err(error) => self.note(address, &error),
             }
         }
         self.running.is_empty().then(|| {
             Err(DialFailure::new(DialError::Connect, std::mem::take(&mut self.failures).join("; ")))
         })
     }
-}
 
-fn note(failures: &mut Vec<String>, address: SocketAddr, error: &io::Error) {
-    if failures.len() < MOST_TOLD {
-        failures.push(format!("{address}: {error}"));
+    /// Looks at a connect, which stays in the race if it goes on.
+    fn look(
+        &mut self,
+        network: &mut N,
+        address: SocketAddr,
+        mut attempt: N::Attempt,
+    ) -> Option<N::Socket> {
+        match network.advance(&mut attempt) {
+            None => self.running.push((address, attempt)),
+            Some(Ok(socket)) => return Some(socket),
+            Some(Err(error)) => self.note(address, &error),
+        }
+        None
+    }
+
+    fn note(&mut self, address: SocketAddr, error: &io::Error) {
+        if self.failures.len() < MOST_TOLD {
+            self.failures.push(format!("{address}: {error}"));
+        }
+        // The next one need not wait any longer.
+        self.next_start = None;
     }
 }
