@@ -75,6 +75,15 @@ impl Handle {
         Sending { control: self, message: Some(message.into()), waiting }
     }
 
+    /// As [`send`](Self::send), but waits for room whatever the config says. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the message back.
+    pub fn send_when_ready(&self, message: impl Into<Outgoing>) -> Sending<'_> {
+        let waiting = Some(Waiting::new(self.shared()));
+        Sending { control: self, message: Some(message.into()), waiting }
+    }
+
     /// Closes with code 1000. What was not handed to a transport is dropped: see
     /// [`drain`](Control::drain). Returns at once; [`wait_closed`](Self::wait_closed) waits.
     pub fn close(&self) {

@@ -74,8 +74,13 @@ impl Client {
 
     /// The next notice, if there is one already.
     pub fn try_recv(&mut self) -> Option<Notice> {
+        self.try_recv_stamped().map(|(_, notice)| notice)
+    }
+
+    /// The next notice and when it came, since the start, if there is one already.
+    pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
         let fetched = self.handle.shared().inbox.try_take()?;
-        Some(self.account(fetched).1)
+        Some(self.account(fetched))
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed

@@ -1,12 +1,14 @@
 //! A dial: prepare, connect, secure, upgrade; never blocking.
 
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use perennial_core::{DialError, DialFailure, TransportId};
 use tungstenite::WebSocket;
+use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::client::Response;
-use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
+use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult, TryParse as _};
 use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::lookup::Prepared;
@@ -20,6 +22,11 @@ use crate::mapping;
 use crate::request::Request;
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls};
+
+/// The longest answer to the handshake that is read, in bytes.
+const MOST_HEAD: usize = 64 << 10;
+/// So many bytes show whether an answer is HTTP.
+const BEGINNING: usize = 512;
 
 /// What dials have in common.
 #[derive(Debug)]
@@ -42,7 +49,8 @@ enum Stage<N: Network> {
     #[cfg(feature = "tls")]
     Securing(Box<Request>, Box<TlsStream<N::Socket>>),
     Sending(HandshakeMachine<Wire<N::Socket>>, Expected),
-    Receiving(HandshakeMachine<Wire<N::Socket>>, Expected),
+    /// With what has come of the answer.
+    Receiving(Wire<N::Socket>, Vec<u8>, Expected),
     /// It has ended, or is on its way between two stages.
     Over,
 }
@@ -124,7 +132,7 @@ fn step<N: Network>(
             stream.socket().fired();
             match stream.handshake() {
                 Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     stream.watch_handshake().map_err(|error| tls_failure(&request, &error))?;
                     Ok(Step::Waits(Stage::Securing(request, stream)))
                 }
@@ -132,7 +140,7 @@ fn step<N: Network>(
             }
         }
         Stage::Sending(machine, expected) => send(machine, expected),
-        Stage::Receiving(machine, expected) => receive(machine, expected, dialing.limits),
+        Stage::Receiving(wire, head, expected) => receive(wire, head, expected, dialing.limits),
     }
 }
 
@@ -169,7 +177,7 @@ fn connected<N: Network>(
 }
 
 #[cfg(feature = "tls")]
-fn tls_failure(request: &Request, error: &std::io::Error) -> DialFailure {
+fn tls_failure(request: &Request, error: &io::Error) -> DialFailure {
     DialFailure::new(DialError::Tls, tls::describe(&request.host().to_string(), error))
 }
 
@@ -195,40 +203,47 @@ fn send<N: Network>(
             RoundResult::StageFinished(
                 StageResult::DoneWriting(stream) | StageResult::DoneReading { stream, .. },
             ) => {
-                let machine = HandshakeMachine::start_read(stream);
-                return Ok(Step::Goes(Stage::Receiving(machine, expected)));
+                return Ok(Step::Goes(Stage::Receiving(stream, Vec::new(), expected)));
             }
         };
     }
 }
 
+/// Reads the answer. `tungstenite` could, but takes one in many small pieces for an attack.
 fn receive<N: Network>(
-    mut machine: HandshakeMachine<Wire<N::Socket>>,
+    mut wire: Wire<N::Socket>,
+    mut head: Vec<u8>,
     expected: Expected,
     limits: WebSocketConfig,
 ) -> Result<Step<N>, DialFailure> {
-    machine.get_mut().stream().socket().fired();
-    machine.get_mut().begin(usize::MAX);
+    wire.stream().socket().fired();
+    wire.begin(usize::MAX);
+    let failed = |error: Error| mapping::handshake_failure(&error);
+    let mut piece = [0; 4096];
     loop {
-        let round = machine.single_round::<Response>();
-        machine = match round.map_err(|error| mapping::handshake_failure(&error))? {
-            RoundResult::Incomplete(machine) => machine,
-            RoundResult::WouldBlock(mut machine) => {
-                watch(machine.get_mut(), false)?;
-                return Ok(Step::Waits(Stage::Receiving(machine, expected)));
+        let count = match wire.read(&mut piece) {
+            Ok(0) => return Err(failed(ProtocolError::HandshakeIncomplete.into())),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                watch(&mut wire, false)?;
+                return Ok(Step::Waits(Stage::Receiving(wire, head, expected)));
             }
-            RoundResult::StageFinished(StageResult::DoneReading { result, mut stream, tail }) => {
-                expected.check(&result)?;
-                // What came right behind the answer is the first of the frames. `tungstenite` could
-                // take it, but would then read in pieces as small as it for ever.
-                stream.put_back(tail);
-                let socket = WebSocket::from_raw_socket(stream, Role::Client, Some(limits));
-                return Ok(Step::Open(Box::new(socket)));
-            }
-            RoundResult::StageFinished(StageResult::DoneWriting(stream)) => {
-                HandshakeMachine::start_read(stream)
-            }
+            Err(error) => return Err(failed(error.into())),
         };
+        head.extend_from_slice(&piece[..count]);
+        // It ends with a line. What is no HTTP at all shows at its beginning.
+        let is_telling = head.len() <= BEGINNING || piece[..count].contains(&b'\n');
+        if is_telling && let Some((end, answer)) = Response::try_parse(&head).map_err(failed)? {
+            expected.check(&answer)?;
+            // What came right behind the answer is the first of the frames. `tungstenite` could
+            // take it, but would then read in pieces as small as it for ever.
+            wire.put_back(head.split_off(end));
+            let socket = WebSocket::from_raw_socket(wire, Role::Client, Some(limits));
+            return Ok(Step::Open(Box::new(socket)));
+        }
+        if head.len() > MOST_HEAD {
+            return Err(failed(Error::AttackAttempt));
+        }
     }
 }
 

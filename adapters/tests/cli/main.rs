@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod adapters;
 mod connect;
 mod exit;
 mod load;

@@ -32,9 +32,6 @@ fn options_are_named_with_their_rule() {
     refused(&["connect", URL, "--cap", "100ms"], &["--cap", "--base"]);
     refused(&["connect", URL, "--acks", "--class", "queued"], &["--acks", "--class"]);
     refused(&["connect", URL, "--record", "t.jsonl"], &["--record", "not available yet"]);
-    for adapter in ["smol", "async-std", "tokio"] {
-        refused(&["connect", URL, "--adapter", adapter], &["--adapter", "blocking"]);
-    }
     refused(&["connect", URL, "--adapter", "none"], &["--adapter", "async-std"]);
     refused(&["connect", URL, "--header", "Upgrade: x"], &["--header", "Upgrade"]);
     refused(&["connect", URL, "--header", "Sec-WebSocket-Protocol: x"], &["--subprotocol"]);

@@ -227,6 +227,7 @@ async fn one_byte_at_a_time<E: Executor>() {
     });
     let mut client = E::start(builder(&server.url(), quick()));
     assert_eq!(text(&mut client).await, "one");
+    assert_eq!(client.counters().attempts, 1, "at the first attempt");
 }
 
 async fn a_dead_peer_is_found_under_load<E: Executor>() {

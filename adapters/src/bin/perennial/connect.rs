@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::blocking::{Builder, Client, Handle};
-use perennial::{Error, Trust};
+use perennial::{Builder, Error, Trust};
 use perennial_core::{
     Closed, ClosedBy, Config, DialectConfig, Message, Notice, Payload, Reason, code,
 };
 
-use crate::args::{AdapterName, ConnectArgs};
+use crate::adapter::{self, Client, Handle};
+use crate::args::ConnectArgs;
 use crate::effective;
 use crate::errors::{Usage, complain};
 use crate::hook::Hook;
@@ -50,12 +50,6 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     if args.record.is_some() {
         return Err(Usage::new("--record is not available yet", "leave it out"));
     }
-    if args.adapter != AdapterName::Blocking {
-        return Err(Usage::new(
-            "--adapter: only the blocking adapter is available yet",
-            "leave the option out, or give --adapter blocking",
-        ));
-    }
     let config = effective::config(args)?;
     if args.print_config {
         return print(&config).map(|()| Prepared::Printed);
@@ -63,7 +57,7 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     people::be_quiet(args.quiet);
     trace(args.verbose);
     let position = args.resume.as_ref().map(|_| Arc::new(Position::default()));
-    let mut builder = Client::builder(args.url.as_deref().unwrap_or(NO_URL))
+    let mut builder = Builder::new(args.url.as_deref().unwrap_or(NO_URL))
         .config(started_by_hand(&config)?)
         .reports(args.events)
         .trust(match (&args.ca, args.insecure) {
@@ -174,7 +168,7 @@ fn connect(
     position: Option<&Position>,
 ) -> ExitCode {
     let start = Instant::now();
-    let mut client = match builder.connect() {
+    let mut client = match adapter::connect(args.adapter, builder) {
         Ok(client) => client,
         Err(error) => return not_connected(&error),
     };
@@ -303,14 +297,11 @@ fn pass_on(
     let mut stopping = false;
     loop {
         // Flushed when nothing more is at hand, not per message.
-        let next = match client.recv_stamped_timeout(Duration::ZERO) {
-            Ok(next) => next,
-            Err(_) => {
-                let health = output.flush();
-                stop_unless_writable(health, &handle, &mut stopping);
-                client.recv_stamped()
-            }
-        };
+        let next = client.try_recv_stamped().or_else(|| {
+            let health = output.flush();
+            stop_unless_writable(health, &handle, &mut stopping);
+            client.recv_stamped()
+        });
         let Some((at, notice)) = next else { break };
         match &notice {
             Notice::Message(message) => {
@@ -337,7 +328,7 @@ fn pass_on(
         people::notice(&notice);
     }
     // The last notice was fetched, so there is an end.
-    let closed = client.closed().unwrap_or(Closed {
+    let closed = handle.closed().unwrap_or(Closed {
         by: ClosedBy::Policy,
         code: code::ABNORMAL,
         clean: false,

@@ -1,5 +1,6 @@
 //! The command line of `perennial`.
 
+mod adapter;
 mod args;
 mod connect;
 mod demo;

@@ -5,10 +5,10 @@ use std::io::BufReader;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use perennial::blocking::Handle;
 use perennial::{Refusal, SendError};
 use perennial_core::{Duration, Outbox, Outgoing, Overflow, Payload, State};
 
+use crate::adapter::Handle;
 use crate::lines::{self, Line};
 use crate::output::Output;
 use crate::people::tell;
@@ -70,7 +70,7 @@ impl Input<'_> {
     fn send(&self, line: String) -> Result<(), SendError> {
         let size = line.len();
         if self.outbox.overflow != Overflow::Reject {
-            return self.handle.send_timeout(line, Duration::MAX).map(|_| ());
+            return self.handle.send_patiently(line).map(|_| ());
         }
         let mut line = Outgoing::from(line);
         loop {
