@@ -306,7 +306,8 @@ impl Liveness {
         if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
             demand!(9, over, "close() led to {}", after.phase);
         }
-        if over {
+        // A reconnect may call off the handshake that the drain came to in the same event.
+        if over || (moment.is_reconnect() && moment.due.phase == "closing") {
             self.drain_until = None;
         }
         // A drain that may take no time ends at the next event.
