@@ -51,7 +51,7 @@ pub struct World {
     pub connection: Checked<BuiltIn>,
     /// The driver's clock.
     pub now: Instant,
-    /// The latest it ever was.
+    /// The latest that the connection was told.
     pub latest: Instant,
     /// What happened so far.
     pub stats: Stats,

@@ -89,7 +89,7 @@ proptest! {
             + config.close.timeout
             + config.outbox.ack_timeout * 20
             + Duration::from_secs(1);
-        let until = world.latest + wait;
+        let until = world.latest.max(world.now) + wait;
         let rest = come_to_rest(&mut world, capabilities, until);
         let rest = rest.map_err(|violation| TestCaseError::fail(violation.to_string()))?;
         let limited = config.retry.max_outage.is_some();
