@@ -123,14 +123,14 @@ impl<D: Dialect> Connection<D> {
             self.settle(now);
             return Ok(taken);
         }
-        let result = if Self::gives_proof(&event) {
-            let result = self.dispatch(now, event);
+        let proof = Self::gives_proof(&event);
+        if !proof {
             self.fire_due(now);
-            result
-        } else {
+        }
+        let result = self.dispatch(now, event);
+        if proof {
             self.fire_due(now);
-            self.dispatch(now, event)
-        };
+        }
         self.settle(now);
         result
     }

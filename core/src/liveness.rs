@@ -131,7 +131,7 @@ impl<D: Dialect> Connection<D> {
             Pings::Off => None,
         };
         if let (Some(frame), Some(transport)) = (frame, &mut self.transport) {
-            transport.control(frame);
+            transport.ping(frame);
         }
         if self.heartbeat.pings == Pings::Server {
             return;
@@ -207,7 +207,11 @@ impl<D: Dialect> Connection<D> {
     pub(crate) fn pong(&mut self, now: Instant, protocol: Option<&[u8]>) {
         let answer = match protocol {
             Some(payload) => self.heartbeat.protocol_pong(now, payload),
-            None => self.heartbeat.application_pong(now),
+            None => {
+                let unwritten =
+                    self.transport.as_ref().map_or(0, |transport| transport.unwritten_pings());
+                self.heartbeat.application_pong(now, unwritten)
+            }
         };
         let Some(answer) = answer else { return };
         self.output.notify(Notice::Pong { rtt: answer.rtt });

@@ -59,6 +59,12 @@ pub trait Dialect {
     fn has_heartbeat(&self) -> bool {
         false
     }
+
+    /// Whether [`encode`](Self::encode) may change the payload. If it never does, a message that
+    /// is refused can be given back without having been kept.
+    fn rewrites(&self) -> bool {
+        true
+    }
 }
 
 /// What a message is written with.
@@ -250,6 +256,14 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.has_heartbeat(),
             BuiltIn::Text(dialect) => dialect.has_heartbeat(),
             BuiltIn::Json(dialect) => dialect.has_heartbeat(),
+        }
+    }
+
+    fn rewrites(&self) -> bool {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.rewrites(),
+            BuiltIn::Text(dialect) => dialect.rewrites(),
+            BuiltIn::Json(dialect) => dialect.rewrites(),
         }
     }
 }

@@ -24,6 +24,10 @@ impl Dialect for Plain {
             Class::Volatile | Class::Queued => Ok(Encoded { payload, id: None }),
         }
     }
+
+    fn rewrites(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,10 @@ impl Dialect for Text {
     fn has_heartbeat(&self) -> bool {
         true
     }
+
+    fn rewrites(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

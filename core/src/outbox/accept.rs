@@ -38,22 +38,27 @@ impl Outbox {
 
         let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
         let context = Encoding { id: self.next_id, unix_ms, class };
-        let Outgoing { payload, ttl, .. } = &message;
-        let encoded = match dialect.encode(payload.clone(), context) {
+        let kept = dialect.rewrites().then(|| message.payload.clone());
+        let Outgoing { payload, class: named, ttl } = message;
+        let give_back = |payload| Outgoing { payload: kept.unwrap_or(payload), class: named, ttl };
+        let encoded = match dialect.encode(payload, context) {
             Ok(encoded) => encoded,
-            Err((_, error)) => return Err(Rejected::Unencodable { message, error }),
+            Err((payload, error)) => {
+                return Err(Rejected::Unencodable { message: give_back(payload), error });
+            }
         };
         if class == Class::Acknowledged && encoded.id.is_none() {
+            let message = give_back(encoded.payload);
             return Err(Rejected::Unencodable { message, error: EncodeError::NoAcks });
         }
         let size = encoded.payload.len();
         if size > limits.max_bytes {
-            return too_large(message, size);
+            return too_large(give_back(encoded.payload), size);
         }
         let fits = self.has_room(size, limits.max_messages, limits.max_bytes);
         if gives_back && !hopeless && !fits {
             self.note_refusal(size);
-            return Err(Rejected::QueueFull(message));
+            return Err(Rejected::QueueFull(give_back(encoded.payload)));
         }
         let expires = ttl.or(limits.ttl).map(|ttl| now + ttl);
 

@@ -46,8 +46,7 @@ struct Open {
     pings: u64,
     pongs: u64,
     probe: Option<Probe>,
-    /// A pong without a nonce came while pings waited, or pings wait that cannot be seen: which
-    /// answers which cannot be known from outside.
+    /// Pings wait that cannot be seen: which of them is the probe cannot be known from outside.
     unsure: bool,
 }
 
@@ -132,9 +131,6 @@ impl Liveness {
             let own = Frame::Ping(payload.clone());
             open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own))
         } else if meaning == Some(&Meaning::Pong) {
-            if self.burst.is_none() {
-                open.unsure = true;
-            }
             open.pongs = open.pings.min(open.pongs + 1);
             let right = |probe: &Probe| probe.number == open.pongs;
             open.style == Style::Application && open.probe.as_ref().is_some_and(right)
@@ -306,7 +302,8 @@ impl Liveness {
         if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
             demand!(9, over, "close() led to {}", after.phase);
         }
-        if over {
+        // A reconnect may call off the handshake that the drain came to in the same event.
+        if over || (moment.is_reconnect() && moment.due.phase == "closing") {
             self.drain_until = None;
         }
         // A drain that may take no time ends at the next event.

@@ -222,4 +222,8 @@ impl Dialect for Json {
     fn has_heartbeat(&self) -> bool {
         self.config.heartbeat != HeartbeatFrames::None
     }
+
+    fn rewrites(&self) -> bool {
+        self.config.envelope
+    }
 }
