@@ -1,4 +1,4 @@
-//! Drives the connection in the caller's own thread; no other thread is needed.
+//! Drives the connection in the caller's own thread, which is told everything by a callback.
 //!
 //! ```sh
 //! perennial serve    # in another terminal
