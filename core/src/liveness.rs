@@ -12,7 +12,14 @@ use crate::timers::Timer;
 
 impl<D: Dialect> Connection<D> {
     /// Lets every deadline act that has passed, once.
+    #[inline]
     pub(crate) fn fire_due(&mut self, now: Instant) {
+        if self.timers.may_be_due(now) {
+            self.fire_all(now);
+        }
+    }
+
+    fn fire_all(&mut self, now: Instant) {
         // A timer that is armed for the same instant again (a retry without delay) acts in the
         // same turn; each other one is armed for later, so the loop ends.
         while let Some(timer) = self.timers.pop_due(now) {

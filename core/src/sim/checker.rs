@@ -389,7 +389,9 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 let again = self.inner.poll();
                 demand!(33, again == *action, "{action:?}, then {again:?}");
                 if self.status.phase == "open" && self.story.is_open() {
-                    self.ledger.withheld(&self.wire, self.inner.config())?;
+                    if !self.liveness.holds_data() {
+                        self.ledger.withheld(&self.wire, self.inner.config())?;
+                    }
                 }
                 Ok(())
             }
