@@ -166,9 +166,9 @@ fn messages_wait_for_the_answer_to_a_probe() {
     harness.pongs = false;
     harness.oversleep(secs(60));
     harness.send("into the unknown");
+    let probe = harness.last_ping();
     assert!(harness.take_texts().is_empty(), "the link may be dead");
     let mut dead = harness.connection.clone();
-    let probe = harness.last_ping();
     harness.receive(Frame::Pong(probe));
     assert_eq!(harness.take_texts(), ["into the unknown"]);
     // Had it not been answered, the message would still be there for the next transport.
