@@ -171,12 +171,26 @@ fn certificate(why: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "wrong host name: it is for another".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().take(8).map(String::as_str).collect();
+            let names: Vec<_> = presented.iter().take(8).map(|name| bare(name)).collect();
+            if names.is_empty() {
+                return "wrong host name: it has no subjectAltName".to_owned();
+            }
             format!("wrong host name: it is for {}", names.join(", "))
         }
         CertificateError::Revoked => "revoked".to_owned(),
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            // What `openssl req -x509` makes. It fails even where it is itself trusted.
+            "self-signed: it is an authority's certificate (CA:TRUE), not a server's".to_owned()
+        }
+        CertificateError::Other(other) => other.to_string(),
         other => other.to_string(),
     }
+}
+
+/// A name out of a certificate without `rustls`' wrapping: `DnsName("a.example")`.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 /// Takes every certificate. The handshake's signatures are still checked, so that at least the
@@ -256,11 +270,16 @@ mod tests {
         let not_after = UnixTime::since_unix_epoch(std::time::Duration::from_secs(784_111_777));
         let expired = text(CertificateError::ExpiredContext { time: not_after, not_after });
         assert!(expired.ends_with("expired: it was valid until Sun, 06 Nov 1994 08:49:37 GMT"));
-        let name = text(CertificateError::NotValidForNameContext {
-            expected: server_name(&Host::Domain("h.example")).expect("a name"),
-            presented: vec!["a.example".to_owned(), "b.example".to_owned()],
-        });
-        assert!(name.ends_with("wrong host name: it is for a.example, b.example"), "{name}");
+        let name = |presented: &[&str]| {
+            text(CertificateError::NotValidForNameContext {
+                expected: server_name(&Host::Domain("h.example")).expect("a name"),
+                presented: presented.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        let said = name(&["DnsName(\"a.example\")", "IpAddress(::1)", "b.example"]);
+        assert!(said.ends_with("wrong host name: it is for a.example, ::1, b.example"), "{said}");
+        let said = name(&[]);
+        assert!(said.ends_with("wrong host name: it has no subjectAltName"), "{said}");
     }
 
     #[test]

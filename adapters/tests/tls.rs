@@ -14,7 +14,7 @@ use std::time::Duration;
 use perennial::blocking::Client;
 use perennial::{ClosedBy, Error, State, Trust};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use support::*;
 
@@ -44,13 +44,22 @@ impl Authority {
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
+        Self::presents(certificate.der().clone(), &key)
+    }
+
+    /// A server that shows the authority's own certificate.
+    fn itself(&self) -> Arc<ServerConfig> {
+        Self::presents(self.0.der().clone(), self.0.key())
+    }
+
+    fn presents(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
         Arc::new(config)
     }
@@ -124,7 +133,11 @@ fn a_certificate_that_does_not_verify_is_named() {
     let cases = [
         ("unknown issuer", theirs.server(&["localhost"], |_| ())),
         ("unknown issuer", namesake.server(&["localhost"], |_| ())),
-        ("wrong host name", ours.server(&["example.org"], |_| ())),
+        ("wrong host name: it is for example.org", ours.server(&["example.org"], |_| ())),
+        ("wrong host name: it has no subjectAltName", ours.server(&[], |_| ())),
+        // As `openssl req -x509` makes them, trusted or not.
+        ("self-signed", ours.itself()),
+        ("self-signed", theirs.itself()),
         (
             "expired",
             ours.server(&["localhost"], |params| {
