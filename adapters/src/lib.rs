@@ -101,6 +101,7 @@
 // What all adapters share is of no use without any.
 #![cfg_attr(not(feature = "blocking"), allow(dead_code))]
 
+mod answer;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod clock;

@@ -1,5 +1,6 @@
 //! A dial: prepare, connect, secure, upgrade; never blocking.
 
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use super::race::Race;
 #[cfg(feature = "tls")]
 use super::stream::TlsStream;
 use super::stream::{Stream, Wire};
+use crate::answer::Answer;
 use crate::handshake::{Expected, Opening};
 use crate::mapping;
 use crate::request::Request;
@@ -48,7 +50,7 @@ enum Stage {
     #[cfg(feature = "tls")]
     Securing(Box<Request>, Box<TlsStream>),
     Sending(HandshakeMachine<Wire>, Expected),
-    Receiving(HandshakeMachine<Wire>, Expected),
+    Receiving(Box<Wire>, Answer, Expected),
     /// It has ended, or is on its way between two stages.
     Over,
 }
@@ -137,7 +139,7 @@ fn step(stage: Stage, dialing: &mut Dialing) -> Result<Step, DialFailure> {
             }
         }
         Stage::Sending(machine, expected) => send(machine, expected),
-        Stage::Receiving(machine, expected) => receive(machine, expected, dialing.limits),
+        Stage::Receiving(wire, answer, expected) => receive(wire, answer, expected, dialing.limits),
     }
 }
 
@@ -193,40 +195,40 @@ fn send(mut machine: HandshakeMachine<Wire>, expected: Expected) -> Result<Step,
             RoundResult::StageFinished(
                 StageResult::DoneWriting(stream) | StageResult::DoneReading { stream, .. },
             ) => {
-                let machine = HandshakeMachine::start_read(stream);
-                return Ok(Step::Goes(Stage::Receiving(machine, expected)));
+                let stage = Stage::Receiving(Box::new(stream), Answer::default(), expected);
+                return Ok(Step::Goes(stage));
             }
         };
     }
 }
 
 fn receive(
-    mut machine: HandshakeMachine<Wire>,
+    mut wire: Box<Wire>,
+    mut answer: Answer,
     expected: Expected,
     limits: WebSocketConfig,
 ) -> Result<Step, DialFailure> {
-    machine.get_mut().stream().polled().fired();
-    machine.get_mut().begin(usize::MAX);
+    wire.stream().polled().fired();
+    wire.begin(usize::MAX);
+    let mut piece = [0; 4096];
     loop {
-        let round = machine.single_round::<Response>();
-        machine = match round.map_err(|error| mapping::handshake_failure(&error))? {
-            RoundResult::Incomplete(machine) => machine,
-            RoundResult::WouldBlock(mut machine) => {
-                watch(machine.get_mut(), false)?;
-                return Ok(Step::Waits(Stage::Receiving(machine, expected)));
+        let count = match wire.read(&mut piece) {
+            Ok(0) => return Err(Answer::cut_off()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                watch(&mut wire, false)?;
+                return Ok(Step::Waits(Stage::Receiving(wire, answer, expected)));
             }
-            RoundResult::StageFinished(StageResult::DoneReading { result, mut stream, tail }) => {
-                expected.check(&result)?;
-                // What came right behind the answer is the first of the frames. `tungstenite` could
-                // take it, but would then read in pieces as small as it for ever.
-                stream.put_back(tail);
-                let socket = WebSocket::from_raw_socket(stream, Role::Client, Some(limits));
-                return Ok(Step::Open(Box::new(socket)));
-            }
-            RoundResult::StageFinished(StageResult::DoneWriting(stream)) => {
-                HandshakeMachine::start_read(stream)
-            }
+            Err(error) => return Err(mapping::handshake_failure(&error.into())),
         };
+        if let Some((response, tail)) = answer.take(&piece[..count])? {
+            expected.check(&response)?;
+            // What came right behind the answer is the first of the frames. `tungstenite` could
+            // take it, but would then read in pieces as small as it for ever.
+            wire.put_back(tail);
+            let socket = WebSocket::from_raw_socket(*wire, Role::Client, Some(limits));
+            return Ok(Step::Open(Box::new(socket)));
+        }
     }
 }
 
