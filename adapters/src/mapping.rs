@@ -4,7 +4,8 @@ use std::io;
 
 use perennial_core::{Config, DialError, DialFailure, End, EndKind, Violation, code};
 use tungstenite::error::{Error, ProtocolError};
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 /// `tungstenite` fills its whole read buffer with zeros before every read, so that a large one is
 /// slow.
@@ -61,6 +62,20 @@ pub(crate) fn failure(error: Error) -> Failure {
             Failure::Ended(End { kind: EndKind::Io, detail: error.to_string().into() })
         }
     }
+}
+
+/// What is wrong with the peer's close frame, if its code is one that must not be sent (RFC 6455
+/// §7.4).
+///
+/// `tungstenite` hands out, in place of such a frame, the one that it answers with. A peer whose
+/// very words these are breaks off for good just the same.
+pub(crate) fn forbidden_close(close: &CloseFrame) -> Option<Violation> {
+    let replaced =
+        close.code == CloseCode::Protocol && close.reason.as_str() == "Protocol violation";
+    replaced.then(|| Violation {
+        code: code::PROTOCOL_ERROR,
+        detail: "its close frame has a code that must not be sent".into(),
+    })
 }
 
 /// What an I/O error of an open transport means.
