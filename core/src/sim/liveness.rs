@@ -171,6 +171,11 @@ impl Liveness {
         });
     }
 
+    /// Whether messages wait for the answer to a probe.
+    pub(super) fn holds_data(&self) -> bool {
+        !self.paused && self.open.as_ref().is_some_and(|open| open.probe.is_some() || open.unsure)
+    }
+
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
         let Moment { now, config, .. } = *moment;
         let Action::Notify(notice) = action else { return Ok(()) };
