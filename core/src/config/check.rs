@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(refused(|c| c.outbox.ack_window = MOST + 1), "outbox.ack_window");
         assert_eq!(refused(|c| c.outbox.ack_timeout = zero), "outbox.ack_timeout");
         assert_eq!(refused(|c| c.outbox.ttl = Some(zero)), "outbox.ttl");
-        assert_eq!(refused(|c| c.inbox.max_message = 124), "inbox.max_message");
+        assert_eq!(refused(|c| c.inbox.max_message = 0), "inbox.max_message");
         assert_eq!(refused(|c| c.inbox.max_messages = 0), "inbox.max_messages");
         assert_eq!(refused(|c| c.inbox.dedupe = 1), "inbox.dedupe");
     }
