@@ -1,7 +1,7 @@
 use super::*;
 use crate::args::{Cli, Command};
 use clap::Parser;
-use perennial_core::{Backoff, Duration, HeartbeatFrames, HeartbeatStyle, Overflow};
+use perennial_core::{Backoff, CloseRule, Duration, HeartbeatFrames, HeartbeatStyle, Overflow};
 
 fn args(options: &[&str]) -> ConnectArgs {
     let all = ["perennial", "connect", "ws://127.0.0.1:1"].iter().chain(options);
@@ -97,6 +97,15 @@ fn the_file_overrides_the_preset_and_the_options_override_the_file() {
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
     // Without a preset the default one is below the file.
     assert_eq!(of(&["--config", path]).outbox.overflow, Overflow::Wait);
+}
+
+#[test]
+fn the_files_close_codes_join_those_that_are_final() {
+    let file = file(r#"{"retry":{"close_codes":{"4001":"final","1008":"retry"}}}"#);
+    let codes = of(&["--config", file.path().to_str().expect("UTF-8")]).retry.close_codes.clone();
+    assert_eq!(codes.get(&4001), Some(&CloseRule::Final));
+    assert_eq!(codes.get(&1008), Some(&CloseRule::Retry));
+    assert_eq!(codes.get(&1003), Some(&CloseRule::Final));
 }
 
 #[test]
