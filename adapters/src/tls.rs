@@ -195,6 +195,9 @@ fn certificate(why: &CertificateError) -> String {
                 .to_owned()
         }
         CertificateError::NotValidForName => "wrong host name: it is for another".to_owned(),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "no host name: it needs a subjectAltName".to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names: Vec<_> = presented.iter().take(8).map(String::as_str).collect();
             format!("wrong host name: it is for {}", names.join(", "))
@@ -359,6 +362,11 @@ mod tests {
             presented: vec!["a.example".to_owned(), "b.example".to_owned()],
         });
         assert!(name.ends_with("wrong host name: it is for a.example, b.example"), "{name}");
+        let none = text(CertificateError::NotValidForNameContext {
+            expected: server_name(&Host::Domain("h.example")).expect("a name"),
+            presented: Vec::new(),
+        });
+        assert!(none.ends_with("subjectAltName"), "{none}");
     }
 
     #[test]
