@@ -23,7 +23,8 @@ pub(crate) fn web_socket_config(config: &Config) -> WebSocketConfig {
         .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(most.saturating_add(WRITE_BUFFER + CONTROL))
         .max_message_size(Some(config.inbox.max_message))
-        .max_frame_size(Some(config.inbox.max_message))
+        // A control frame may hold 125 bytes (RFC 6455 §5.5), whatever a message may.
+        .max_frame_size(Some(config.inbox.max_message.max(125)))
 }
 
 /// Why a transport can be read no more.
@@ -157,11 +158,11 @@ mod tests {
     #[test]
     fn limits_follow_the_config() {
         let mut builder = Config::builder();
-        builder.inbox.max_message = 125;
+        builder.inbox.max_message = 9;
         builder.outbox.max_bytes = 1 << 40;
         let limits = web_socket_config(&builder.build().expect("a config"));
         assert_eq!(limits.max_frame_size, Some(125));
-        assert_eq!(limits.max_message_size, Some(125));
+        assert_eq!(limits.max_message_size, Some(9));
         assert!(limits.max_write_buffer_size > 1 << 40);
     }
 }

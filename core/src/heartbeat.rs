@@ -74,6 +74,8 @@ pub(crate) struct Heartbeat {
     probe: Option<Ping>,
     /// When something was last heard on this transport.
     pub(crate) last_heard: Instant,
+    /// Since when data has been awaited.
+    pub(crate) data_awaited: Instant,
     /// Whether anything was heard since it opened.
     pub(crate) proved_alive: bool,
     /// Whether a ping went out and nothing was heard since.
@@ -91,6 +93,7 @@ impl Heartbeat {
             recent: [Ping::default(); REMEMBERED],
             probe: None,
             last_heard: Instant::ZERO,
+            data_awaited: Instant::ZERO,
             proved_alive: false,
             asked: false,
             rtt: None,

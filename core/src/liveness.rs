@@ -105,6 +105,7 @@ impl<D: Dialect> Connection<D> {
         if let Some(limit) = self.config.heartbeat.stale_after
             && !self.reads_paused
         {
+            self.heartbeat.data_awaited = now;
             self.timers.arm(Timer::Stale, now + limit);
         }
     }

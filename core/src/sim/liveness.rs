@@ -203,7 +203,10 @@ impl Liveness {
 
     fn dead(&self, now: Instant, silence: Duration, why: Death, config: &Config) -> Verdict {
         let Some(open) = &self.open else { return Ok(()) };
-        let silent = now - open.heard;
+        let silent = match why {
+            Death::Pong | Death::Probe => now - open.heard,
+            Death::Stale => now - open.data,
+        };
         demand!(20, silence == silent, "dead after {silence:?}, silent for {silent:?}");
         let heartbeat = &config.heartbeat;
         match why {
@@ -213,8 +216,7 @@ impl Liveness {
             }
             Death::Stale => {
                 let limit = heartbeat.stale_after.unwrap_or(Duration::MAX);
-                let stale = now - open.data;
-                demand!(20, stale >= limit, "stale after {stale:?} of {limit:?}");
+                demand!(20, silence >= limit, "stale after {silence:?} of {limit:?}");
             }
             Death::Probe => {
                 let until = open.probe.as_ref().map(|probe| probe.until);
