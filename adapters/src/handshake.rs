@@ -87,7 +87,12 @@ impl Expected {
         if !has_token(headers, "connection", "upgrade") {
             return wrong("the answer lacks `Connection: Upgrade`");
         }
-        let accept = headers.get("sec-websocket-accept").map(|value| value.as_bytes().trim_ascii());
+        // Once and no more (RFC 6455 §11.3.3): of two, who knows which one is meant?
+        let mut accepts = headers.get_all("sec-websocket-accept").iter();
+        let accept = accepts.next().map(|value| value.as_bytes().trim_ascii());
+        if accepts.next().is_some() {
+            return wrong("the answer has more than one Sec-WebSocket-Accept");
+        }
         if accept != Some(self.accept.as_bytes()) {
             return wrong("the answer's Sec-WebSocket-Accept does not match the request's key");
         }
@@ -226,6 +231,9 @@ mod tests {
         }
         let (_, other) = opening("ws://h/");
         assert!(expected.check(&answer(&other, &[])).is_err(), "another request's key");
+        let twice = answer(&expected, &[("Sec-WebSocket-Accept", "another")]);
+        let failure = expected.check(&twice).expect_err("two keys");
+        assert!(failure.to_string().contains("more than one"), "{failure}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::io;
 
 use perennial_core::{Config, DialError, DialFailure, End, EndKind, Violation, code};
 use tungstenite::error::{Error, ProtocolError};
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 /// `tungstenite` fills its whole read buffer with zeros before every read, so that a large one is
 /// slow.
@@ -22,7 +23,8 @@ pub(crate) fn web_socket_config(config: &Config) -> WebSocketConfig {
         .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(most.saturating_add(WRITE_BUFFER + CONTROL))
         .max_message_size(Some(config.inbox.max_message))
-        .max_frame_size(Some(config.inbox.max_message))
+        // A control frame may hold 125 bytes (RFC 6455 §5.5), whatever a message may.
+        .max_frame_size(Some(config.inbox.max_message.max(125)))
 }
 
 /// Why a transport can be read no more.
@@ -61,6 +63,20 @@ pub(crate) fn failure(error: Error) -> Failure {
             Failure::Ended(End { kind: EndKind::Io, detail: error.to_string().into() })
         }
     }
+}
+
+/// What is wrong with the peer's close frame, if its code is one that must not be sent (RFC 6455
+/// §7.4).
+///
+/// `tungstenite` hands out, in place of such a frame, the one that it answers with. A peer whose
+/// very words these are breaks off for good just the same.
+pub(crate) fn forbidden_close(close: &CloseFrame) -> Option<Violation> {
+    let replaced =
+        close.code == CloseCode::Protocol && close.reason.as_str() == "Protocol violation";
+    replaced.then(|| Violation {
+        code: code::PROTOCOL_ERROR,
+        detail: "its close frame has a code that must not be sent".into(),
+    })
 }
 
 /// What an I/O error of an open transport means.
@@ -142,11 +158,11 @@ mod tests {
     #[test]
     fn limits_follow_the_config() {
         let mut builder = Config::builder();
-        builder.inbox.max_message = 125;
+        builder.inbox.max_message = 9;
         builder.outbox.max_bytes = 1 << 40;
         let limits = web_socket_config(&builder.build().expect("a config"));
         assert_eq!(limits.max_frame_size, Some(125));
-        assert_eq!(limits.max_message_size, Some(125));
+        assert_eq!(limits.max_message_size, Some(9));
         assert!(limits.max_write_buffer_size > 1 << 40);
     }
 }

@@ -232,6 +232,11 @@ impl From<Error> for HookError {
 
 fn parse(text: &str) -> Result<Url, Error> {
     let rule = |rule: &str| Error::Url { rule: rule.to_owned() };
+    let text = text.trim();
+    // `Url` drops these without a word, wherever they stand.
+    if text.contains(['\t', '\r', '\n']) {
+        return Err(rule("has a tab or a line break in it"));
+    }
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
             rule("has no scheme: begin with ws:// or wss://")
@@ -244,8 +249,11 @@ fn parse(text: &str) -> Result<Url, Error> {
         // It may be no scheme at all, but the user part of a URL without one.
         _ => return Err(rule("has another scheme: begin with ws:// or wss://")),
     }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(rule("names no host"));
+    // `Url` takes `ws:///path`, as an empty variable makes it, and `ws:path` for `ws://path`: a
+    // stranger would get what is meant for the host.
+    let authority = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
+    if authority.is_none_or(|rest| rest.is_empty() || rest.starts_with(['/', '\\'])) {
+        return Err(rule("names no host: write ws://HOST or wss://HOST"));
     }
     if url.fragment().is_some() {
         return Err(rule("must not have a fragment (#…): write %23 for a #"));
@@ -320,6 +328,13 @@ mod tests {
             ("http://example.org/", "scheme is http"),
             ("ws://", "cannot be read"),
             ("ws://example.org/#top", "fragment"),
+            ("ws:///feed", "names no host"),
+            ("ws:example.org/feed", "names no host"),
+            ("wss:/example.org", "names no host"),
+            ("wss:\\\\example.org", "names no host"),
+            ("ws://\\example.org", "names no host"),
+            ("ws://example.org/\r\nX-Key: 1", "line break"),
+            ("ws://exam\tple.org/", "tab"),
             ("ws://example.org:99999/", "cannot be read"),
         ] {
             let error = Request::new(url).expect_err(url).to_string();

@@ -5,10 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
@@ -63,23 +66,40 @@ impl Tls {
 }
 
 fn build(trust: &Trust) -> Result<Arc<ClientConfig>, Error> {
-    let roots = match trust {
+    let (roots, given) = match trust {
         Trust::Custom(config) => return Ok(Arc::clone(config)),
-        Trust::Insecure => None,
-        Trust::System => Some(system_roots()?),
+        Trust::Insecure => (None, Vec::new()),
+        Trust::System => (Some(system_roots()?), Vec::new()),
         Trust::CaFile(path) => {
             let pem = std::fs::read(path)
                 .map_err(|source| Error::CaFile { path: path.clone(), source })?;
-            Some(pem_roots(&pem, &path.display())?)
+            let (roots, given) = pem_roots(&pem, &path.display())?;
+            (Some(roots), given)
         }
-        Trust::CaPem(pem) => Some(pem_roots(pem, &"the given text")?),
+        Trust::CaPem(pem) => {
+            let (roots, given) = pem_roots(pem, &"the given text")?;
+            (Some(roots), given)
+        }
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Trust { detail: format!("TLS cannot be set up: {error}") })?;
     let config = match roots {
-        Some(roots) => builder.with_root_certificates(roots).with_no_client_auth(),
+        Some(roots) if given.is_empty() => {
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+        Some(roots) => {
+            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|error| Error::Trust {
+                    detail: format!("TLS cannot be set up: {error}"),
+                })?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Given { chains, given }))
+                .with_no_client_auth()
+        }
         None => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
@@ -101,22 +121,27 @@ fn system_roots() -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-fn pem_roots(pem: &[u8], origin: &dyn fmt::Display) -> Result<RootCertStore, Error> {
+type Roots = (RootCertStore, Vec<CertificateDer<'static>>);
+
+/// The certificates as anchors, and as they are.
+fn pem_roots(pem: &[u8], origin: &dyn fmt::Display) -> Result<Roots, Error> {
     let wrong = |what: String| Error::Trust { detail: format!("{origin} {what}") };
     let mut roots = RootCertStore::empty();
+    let mut given = Vec::new();
     for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let number = index + 1;
         let certificate = certificate.map_err(|error| {
             wrong(format!("is malformed at certificate {number} ({error}): give PEM"))
         })?;
-        roots.add(certificate).map_err(|error| {
+        roots.add(certificate.clone()).map_err(|error| {
             wrong(format!("has a certificate that cannot be used, number {number}: {error}"))
         })?;
+        given.push(certificate);
     }
     if roots.is_empty() {
         return Err(wrong("has no certificate in it: give PEM (BEGIN CERTIFICATE)".to_owned()));
     }
-    Ok(roots)
+    Ok((roots, given))
 }
 
 /// The name that the certificate must be for.
@@ -170,13 +195,96 @@ fn certificate(why: &CertificateError) -> String {
                 .to_owned()
         }
         CertificateError::NotValidForName => "wrong host name: it is for another".to_owned(),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "no host name: it needs a subjectAltName".to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().take(8).map(String::as_str).collect();
+            let names: Vec<_> = presented.iter().take(8).map(|name| bare(name)).collect();
             format!("wrong host name: it is for {}", names.join(", "))
         }
         CertificateError::Revoked => "revoked".to_owned(),
+        why if is_authority(why) => {
+            "self-signed, or an authority's: trusted only where --ca or its like holds this very one"
+                .to_owned()
+        }
+        CertificateError::Other(other) => other.to_string(),
         other => other.to_string(),
     }
+}
+
+/// A name out of a certificate without `rustls`' wrapping: `DnsName("a.example")`.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
+}
+
+/// Verifies by the certificates that were given, one of which may be the server's own.
+///
+/// A self-signed certificate made with the usual tools says that it is an authority, and an
+/// authority's certificate is none for a server (RFC 5280 §4.2.1.9). Whoever names this very
+/// certificate trusts its holder all the same: what is left to check is its name.
+#[derive(Debug)]
+struct Given {
+    chains: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Given {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.chains.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Err(rustls::Error::InvalidCertificate(why))
+                if is_authority(&why) && self.given.iter().any(|given| given == end_entity) =>
+            {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                verify_server_name(&certificate, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
+}
+
+/// Whether nothing is wrong so far but that the server's certificate is an authority's. Its dates
+/// were checked before.
+fn is_authority(why: &CertificateError) -> bool {
+    let CertificateError::Other(other) = why else { return false };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// Takes every certificate. The handshake's signatures are still checked, so that at least the
@@ -256,11 +364,16 @@ mod tests {
         let not_after = UnixTime::since_unix_epoch(std::time::Duration::from_secs(784_111_777));
         let expired = text(CertificateError::ExpiredContext { time: not_after, not_after });
         assert!(expired.ends_with("expired: it was valid until Sun, 06 Nov 1994 08:49:37 GMT"));
-        let name = text(CertificateError::NotValidForNameContext {
-            expected: server_name(&Host::Domain("h.example")).expect("a name"),
-            presented: vec!["a.example".to_owned(), "b.example".to_owned()],
-        });
-        assert!(name.ends_with("wrong host name: it is for a.example, b.example"), "{name}");
+        let name = |presented: &[&str]| {
+            text(CertificateError::NotValidForNameContext {
+                expected: server_name(&Host::Domain("h.example")).expect("a name"),
+                presented: presented.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        let said = name(&["DnsName(\"a.example\")", "IpAddress(::1)", "b.example"]);
+        assert!(said.ends_with("wrong host name: it is for a.example, ::1, b.example"), "{said}");
+        let said = name(&[]);
+        assert!(said.ends_with("no host name: it needs a subjectAltName"), "{said}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The async client on `tokio`.
 //!
 //! ```no_run
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
 //! let mut client = perennial::tokio::spawn(perennial::Builder::new("ws://127.0.0.1:9001/"))?;
 //! client.send("hello").await?;
 //! while let Some(notice) = client.recv().await {

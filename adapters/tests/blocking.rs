@@ -141,6 +141,9 @@ fn violations_are_answered_with_their_code() {
     assert_eq!(close_code_after(&[0x80, 0]), 1002, "nothing to continue");
     assert_eq!(close_code_after(&[0x83, 0]), 1002, "a reserved opcode");
     assert_eq!(close_code_after(&[0x88, 1, 3]), 1002, "half a close code");
+    assert_eq!(close_code_after(&[0x88, 2, 3, 0xe7]), 1002, "a close with 999");
+    assert_eq!(close_code_after(&[0x88, 2, 3, 0xed]), 1002, "a close with 1005");
+    assert_eq!(close_code_after(&[0x88, 2, 0xff, 0xff]), 1002, "a close with 65535");
 }
 
 #[test]

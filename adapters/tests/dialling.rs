@@ -8,6 +8,7 @@ mod support;
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::{Client, RetryContext};
@@ -77,6 +78,25 @@ fn frames_right_behind_the_handshake_are_not_lost() {
     });
     let mut client = connect(&server.url(), quick());
     assert_eq!(text(&mut client), "hello");
+}
+
+#[test]
+fn an_answer_that_comes_byte_by_byte_opens() {
+    let server = Server::start(|_, mut stream| {
+        stream.set_nodelay(true).unwrap();
+        let request = read_request(&mut stream);
+        let mut bytes = answer(&request, "X-Padding: more than a few bytes\r\n").into_bytes();
+        bytes.extend_from_slice(b"\x81\x05first");
+        for byte in bytes {
+            stream.write_all(&[byte]).unwrap();
+            // Long enough that most bytes are read alone; nothing depends on it.
+            thread::sleep(Duration::from_millis(1));
+        }
+        drain(&mut stream);
+    });
+    let mut client = connect(&server.url(), quick());
+    assert_eq!(text(&mut client), "first");
+    assert_eq!(server.accepted(), 1, "at the first attempt");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use perennial::blocking::Client;
 use perennial::{ClosedBy, Error, State, Trust};
 use rcgen::date_time_ymd;
+use rustls::ServerConfig;
 use support::authority::*;
 use support::*;
 
@@ -43,7 +44,7 @@ fn speaks_over_tls_with_a_trusted_server() {
 fn trusts_a_ca_file() {
     let authority = Authority::new();
     let path = std::env::temp_dir().join(format!("perennial-ca-{}.pem", std::process::id()));
-    std::fs::write(&path, authority.0.pem()).unwrap();
+    std::fs::write(&path, authority.pem()).unwrap();
     let config = authority.server(&["localhost"], |_| ());
     let server = Server::start(move |_, stream| echo(accept(secure(&config, stream))));
     let mut client = client(&wss(server.address, "localhost"), Trust::CaFile(path.clone()));
@@ -74,7 +75,11 @@ fn a_certificate_that_does_not_verify_is_named() {
     let cases = [
         ("unknown issuer", theirs.server(&["localhost"], |_| ())),
         ("unknown issuer", namesake.server(&["localhost"], |_| ())),
-        ("wrong host name", ours.server(&["example.org"], |_| ())),
+        ("wrong host name: it is for example.org", ours.server(&["example.org"], |_| ())),
+        ("no host name", ours.server(&[], |_| ())),
+        // As `openssl req -x509` makes them; the first is trusted, but has no name in it.
+        ("no host name", ours.itself()),
+        ("self-signed", theirs.itself()),
         (
             "expired",
             ours.server(&["localhost"], |params| {

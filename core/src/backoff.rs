@@ -108,12 +108,17 @@ impl Schedule {
         }
     }
 
-    /// Up to a quarter longer than the server asks, so that its clients do not return in step;
-    /// never longer than the longest that is honoured.
+    /// What the server asks; with jitter up to a quarter longer, so that its clients do not return
+    /// in step. Never longer than the longest that is honoured.
     fn retry_after(&mut self, config: &Retry, asked: u64) -> u64 {
         let most = nanos(config.max_retry_after);
-        let low = if asked <= most { asked } else { most - most / 5 };
-        self.advice.within(low, asked.saturating_add(asked / 4).min(most))
+        let asked = asked.min(most);
+        match config.jitter {
+            Jitter::None => asked,
+            Jitter::Equal | Jitter::Full | Jitter::Decorrelated => {
+                self.advice.within(asked, asked.saturating_add(asked / 4).min(most))
+            }
+        }
     }
 
     fn restart(&mut self, config: &Retry, cap: u64) -> u64 {
@@ -230,9 +235,21 @@ mod tests {
         }
         let hour = Duration::from_secs(3600);
         let delay = schedule.next(&config, false, Advised::RetryAfter(hour)).delay;
-        assert!(delay >= Duration::from_secs(240) && delay <= Duration::from_secs(300));
+        assert_eq!(delay, Duration::from_secs(300), "no earlier than for less");
         let delay = schedule.next(&config, false, Advised::RetryAfter(Duration::ZERO));
         assert_eq!(delay.advice, None);
+    }
+
+    #[test]
+    fn without_jitter_retry_after_is_taken_at_its_word() {
+        let config = retry(Backoff::Constant { base: ms(100) }, Jitter::None, ms(100));
+        let mut schedule = Schedule::new(3);
+        for asked in [2000, 300_000] {
+            let delay = schedule.next(&config, false, Advised::RetryAfter(ms(asked))).delay;
+            assert_eq!(delay, ms(asked));
+        }
+        let delay = schedule.next(&config, false, Advised::RetryAfter(ms(300_001))).delay;
+        assert_eq!(delay, ms(300_000));
     }
 
     #[test]

@@ -235,7 +235,9 @@ impl<D: Dialect> Connection<D> {
         if self.outbox.is_empty() {
             self.timers.disarm(Timer::Ttl);
             self.timers.disarm(Timer::Ack);
-            self.drained(now);
+            if self.draining.is_some() {
+                self.drained(now);
+            }
         }
         if !matches!(self.phase, Phase::Closed) && self.outbox.take_writable(&self.config) {
             self.output.notify(Notice::Writable);

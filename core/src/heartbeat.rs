@@ -74,6 +74,8 @@ pub(crate) struct Heartbeat {
     probe: Option<Ping>,
     /// When something was last heard on this transport.
     pub(crate) last_heard: Instant,
+    /// Since when data has been awaited.
+    pub(crate) data_awaited: Instant,
     /// Whether anything was heard since it opened.
     pub(crate) proved_alive: bool,
     /// Whether a ping went out and nothing was heard since.
@@ -91,6 +93,7 @@ impl Heartbeat {
             recent: [Ping::default(); REMEMBERED],
             probe: None,
             last_heard: Instant::ZERO,
+            data_awaited: Instant::ZERO,
             proved_alive: false,
             asked: false,
             rtt: None,
@@ -141,10 +144,11 @@ impl Heartbeat {
     }
 
     /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
-    /// pong answers the n-th ping.
-    pub(crate) fn application_pong(&mut self, now: Instant) -> Option<Answer> {
+    /// pong answers the n-th ping. The last `unwritten` pings have not gone out and cannot have
+    /// been answered.
+    pub(crate) fn application_pong(&mut self, now: Instant, unwritten: u64) -> Option<Answer> {
         // What was sent as protocol pings no words of the dialect's can answer.
-        if self.pings != Pings::Application || self.answered == self.sent {
+        if self.pings != Pings::Application || self.answered + unwritten >= self.sent {
             return None;
         }
         self.answered += 1;
@@ -229,15 +233,15 @@ mod tests {
     #[test]
     fn pongs_without_a_nonce_answer_in_order() {
         let mut heartbeat = heartbeat(Pings::Application);
-        assert_eq!(heartbeat.application_pong(at(1)), None, "unasked");
+        assert_eq!(heartbeat.application_pong(at(1), 0), None, "unasked");
         heartbeat.ping(at(10));
         heartbeat.ping(at(20));
         heartbeat.probe();
-        let answer = heartbeat.application_pong(at(30)).expect("it matches");
+        let answer = heartbeat.application_pong(at(30), 0).expect("it matches");
         assert_eq!((answer.rtt, answer.probe), (Duration::from_millis(20), false));
-        let answer = heartbeat.application_pong(at(30)).expect("it matches");
+        let answer = heartbeat.application_pong(at(30), 0).expect("it matches");
         assert_eq!((answer.rtt, answer.probe), (Duration::from_millis(10), true));
-        assert_eq!(heartbeat.application_pong(at(31)), None);
+        assert_eq!(heartbeat.application_pong(at(31), 0), None);
     }
 
     #[test]
@@ -246,9 +250,9 @@ mod tests {
         for n in 0..20 {
             heartbeat.ping(at(n));
         }
-        let answered = (0..20).filter(|_| heartbeat.application_pong(at(100)).is_some()).count();
+        let answered = (0..20).filter(|_| heartbeat.application_pong(at(100), 0).is_some()).count();
         assert_eq!(answered, REMEMBERED);
-        assert_eq!(heartbeat.application_pong(at(100)), None);
+        assert_eq!(heartbeat.application_pong(at(100), 0), None);
     }
 
     #[test]

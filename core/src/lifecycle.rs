@@ -112,7 +112,12 @@ impl<D: Dialect> Connection<D> {
 
     /// The transport was found dead.
     pub(crate) fn found_dead(&mut self, now: Instant, why: Death) {
-        let silence = now - self.heartbeat.last_heard;
+        let since = match why {
+            Death::Pong | Death::Probe => self.heartbeat.last_heard,
+            // The link may well be alive: it is the data that is missing.
+            Death::Stale => self.heartbeat.data_awaited,
+        };
+        let silence = now - since;
         self.output.notify(Notice::Dead { silence, why });
         self.abort();
         self.lost(now, Reason::Dead(why));

@@ -12,7 +12,14 @@ use crate::timers::Timer;
 
 impl<D: Dialect> Connection<D> {
     /// Lets every deadline act that has passed, once.
+    #[inline]
     pub(crate) fn fire_due(&mut self, now: Instant) {
+        if self.timers.may_be_due(now) {
+            self.fire_all(now);
+        }
+    }
+
+    fn fire_all(&mut self, now: Instant) {
         // A timer that is armed for the same instant again (a retry without delay) acts in the
         // same turn; each other one is armed for later, so the loop ends.
         while let Some(timer) = self.timers.pop_due(now) {
@@ -98,6 +105,7 @@ impl<D: Dialect> Connection<D> {
         if let Some(limit) = self.config.heartbeat.stale_after
             && !self.reads_paused
         {
+            self.heartbeat.data_awaited = now;
             self.timers.arm(Timer::Stale, now + limit);
         }
     }
@@ -131,7 +139,7 @@ impl<D: Dialect> Connection<D> {
             Pings::Off => None,
         };
         if let (Some(frame), Some(transport)) = (frame, &mut self.transport) {
-            transport.control(frame);
+            transport.ping(frame);
         }
         if self.heartbeat.pings == Pings::Server {
             return;
@@ -207,7 +215,11 @@ impl<D: Dialect> Connection<D> {
     pub(crate) fn pong(&mut self, now: Instant, protocol: Option<&[u8]>) {
         let answer = match protocol {
             Some(payload) => self.heartbeat.protocol_pong(now, payload),
-            None => self.heartbeat.application_pong(now),
+            None => {
+                let unwritten =
+                    self.transport.as_ref().map_or(0, |transport| transport.unwritten_pings());
+                self.heartbeat.application_pong(now, unwritten)
+            }
         };
         let Some(answer) = answer else { return };
         self.output.notify(Notice::Pong { rtt: answer.rtt });

@@ -171,7 +171,7 @@ pub enum Notice {
     },
     /// The transport was found dead.
     Dead {
-        /// How long nothing was heard.
+        /// How long nothing was heard; with [`Death::Stale`], how long no data came.
         silence: Duration,
         /// What found it.
         why: Death,

@@ -98,3 +98,22 @@ fn a_late_pong_answers_the_probe_however_many_pings_followed() {
     tick(&mut connection, 63_000);
     assert_eq!(connection.state(), State::Open);
 }
+
+#[test]
+fn a_pong_from_before_the_jump_does_not_answer_the_probe() {
+    let mut config = Config::builder();
+    config.dialect = DialectConfig::text();
+    config.heartbeat.style = HeartbeatStyle::Application;
+    let (mut connection, transport) = open(config);
+    // The clock jumps, and the first event after it is a pong that nobody asked for: the probe was
+    // not even written when it came.
+    let frame = Frame::Text("pong".into());
+    let pong = Event::Received { transport, frame };
+    connection.handle(Instant::from_millis(60_000), pong).expect("it is taken");
+    drain(&mut connection);
+    let dead = tick(&mut connection, 63_000);
+    assert!(
+        dead.iter()
+            .any(|action| matches!(action, Action::Notify(Notice::Dead { why: Death::Probe, .. })))
+    );
+}

@@ -23,6 +23,14 @@ struct Unflushed {
     seq: Option<Seq>,
 }
 
+/// A frame that waits to be written before any data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Control {
+    frame: Frame,
+    /// Whether it is a ping of ours, in whatever form.
+    ping: bool,
+}
+
 /// A transport from its dial to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transport {
@@ -38,7 +46,7 @@ pub(crate) struct Transport {
     /// The writes after `written - unflushed.len()`, oldest first.
     unflushed: VecDeque<Unflushed>,
     control_unflushed: usize,
-    control: VecDeque<Frame>,
+    control: VecDeque<Control>,
     /// A close frame is queued or written: nothing may follow it (RFC 6455 §5.5.1).
     closing: bool,
 }
@@ -60,12 +68,26 @@ impl Transport {
 
     /// Queues a control frame, or a frame of the dialect's that serves as one.
     pub(crate) fn control(&mut self, frame: Frame) {
+        self.queue(frame, false);
+    }
+
+    /// Queues a ping of ours, a protocol ping or the dialect's.
+    pub(crate) fn ping(&mut self, frame: Frame) {
+        self.queue(frame, true);
+    }
+
+    /// How many pings of ours were not written yet.
+    pub(crate) fn unwritten_pings(&self) -> u64 {
+        self.control.iter().filter(|control| control.ping).count() as u64
+    }
+
+    fn queue(&mut self, frame: Frame, ping: bool) {
         if self.closing {
             return;
         }
         match &frame {
             // Only the latest ping need be answered (RFC 6455 §5.5.3).
-            Frame::Pong(_) => self.control.retain(|queued| !matches!(queued, Frame::Pong(_))),
+            Frame::Pong(_) => self.control.retain(|queued| !matches!(queued.frame, Frame::Pong(_))),
             Frame::Close(_) => self.closing = true,
             Frame::Text(_) | Frame::Binary(_) | Frame::Ping(_) => {
                 if self.control.len() >= MAX_CONTROL {
@@ -73,7 +95,7 @@ impl Transport {
                 }
             }
         }
-        self.control.push_back(frame);
+        self.control.push_back(Control { frame, ping });
     }
 
     /// The next control frame to be written, with its index.
@@ -87,7 +109,7 @@ impl Transport {
         if self.control_unflushed >= CONTROL_CREDIT && !last {
             return None;
         }
-        let frame = self.control.pop_front()?;
+        let Control { frame, .. } = self.control.pop_front()?;
         self.control_unflushed += 1;
         let index = self.hand_over(None, frame.len());
         Some((index, frame))

@@ -184,7 +184,7 @@ fuzz_target!(|input: Input<'_>| {
     let context = Encoding { id: input.id, unix_ms: input.unix_ms, class };
 
     let id_field = match &config {
-        DialectConfig::Plain | DialectConfig::Text { .. } => "id",
+        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => "id",
         DialectConfig::Json(json) => &json.id_field,
     };
     for frame in &input.frames {
@@ -319,7 +319,7 @@ fn writes(config: &DialectConfig, dialect: &mut BuiltIn, context: Encoding) {
     assert_eq!(ping.is_some(), dialect.has_heartbeat());
     assert_eq!(pong.is_some(), dialect.has_heartbeat());
     let readable = match config {
-        DialectConfig::Plain | DialectConfig::Text { .. } => true,
+        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => true,
         DialectConfig::Json(json) => json.max_depth > 0 && json.id_field != "type",
     };
     if let (Some(ping), Some(pong), true) = (ping, pong, readable) {

@@ -51,6 +51,8 @@ pub struct World {
     pub connection: Checked<BuiltIn>,
     /// The driver's clock.
     pub now: Instant,
+    /// The latest that the connection was told.
+    pub latest: Instant,
     /// What happened so far.
     pub stats: Stats,
     /// Every action taken.
@@ -89,6 +91,7 @@ impl World {
         let mut world = Self {
             connection: Checked::new(config, dialect, seed, now),
             now,
+            latest: now,
             stats: Stats::default(),
             log: Vec::new(),
             lazy: false,
@@ -159,6 +162,7 @@ impl World {
     /// Gives an event to the connection.
     pub fn handle(&mut self, event: Event) {
         self.stats.events += 1;
+        self.latest = self.latest.max(self.now);
         match self.connection.handle(self.now, event) {
             Ok(perennial_core::Accepted::Message(seq)) => self.seqs.push(seq),
             Ok(_) => {}

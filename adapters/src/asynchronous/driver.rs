@@ -25,9 +25,14 @@ const SLACK: Duration = Duration::from_millis(1);
 #[must_use = "nothing happens before it is polled: spawn it, or await it"]
 pub struct Driver<R: Runtime> {
     engine: Engine<Dialer<R>, ToInbox>,
-    /// The timer that runs, and when it fires.
-    timer: Option<(StdInstant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<Timer>,
     closed: Option<Closed>,
+}
+
+/// A timer that runs.
+struct Timer {
+    fires: StdInstant,
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 // Nothing in it is pinned in place.
@@ -63,13 +68,13 @@ impl<R: Runtime> Driver<R> {
             // One that fires too early is left alone: deadlines move on with every message, and a
             // timer set anew each time would cost more than one wake-up that finds nothing to do.
             let timer = match &mut self.timer {
-                Some((fires, timer)) if *fires <= at + SLACK => timer,
+                Some(timer) if timer.fires <= at + SLACK => timer,
                 other => {
-                    let timer = Box::pin(self.engine.network().runtime.sleep_until(at));
-                    &mut other.insert((at, timer)).1
+                    let future = Box::pin(self.engine.network().runtime.sleep_until(at));
+                    other.insert(Timer { fires: at, future })
                 }
             };
-            match timer.as_mut().poll(cx) {
+            match timer.future.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => self.timer = None,
             }

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use perennial_core::{DialError, DialFailure, TransportId};
 use tungstenite::WebSocket;
-use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::client::Response;
-use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult, TryParse as _};
+use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
 use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::lookup::Prepared;
@@ -17,16 +16,12 @@ use super::race::Race;
 #[cfg(feature = "tls")]
 use super::wire::TlsStream;
 use super::wire::{Stream, Wire};
+use crate::answer::Answer;
 use crate::handshake::{Expected, Opening};
 use crate::mapping;
 use crate::request::Request;
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls};
-
-/// The longest answer to the handshake that is read, in bytes.
-const MOST_HEAD: usize = 64 << 10;
-/// So many bytes show whether an answer is HTTP.
-const BEGINNING: usize = 512;
 
 /// What dials have in common.
 #[derive(Debug)]
@@ -49,8 +44,7 @@ enum Stage<N: Network> {
     #[cfg(feature = "tls")]
     Securing(Box<Request>, Box<TlsStream<N::Socket>>),
     Sending(HandshakeMachine<Wire<N::Socket>>, Expected),
-    /// With what has come of the answer.
-    Receiving(Wire<N::Socket>, Vec<u8>, Expected),
+    Receiving(Box<Wire<N::Socket>>, Answer, Expected),
     /// It has ended, or is on its way between two stages.
     Over,
 }
@@ -140,7 +134,7 @@ fn step<N: Network>(
             }
         }
         Stage::Sending(machine, expected) => send(machine, expected),
-        Stage::Receiving(wire, head, expected) => receive(wire, head, expected, dialing.limits),
+        Stage::Receiving(wire, answer, expected) => receive(wire, answer, expected, dialing.limits),
     }
 }
 
@@ -203,46 +197,39 @@ fn send<N: Network>(
             RoundResult::StageFinished(
                 StageResult::DoneWriting(stream) | StageResult::DoneReading { stream, .. },
             ) => {
-                return Ok(Step::Goes(Stage::Receiving(stream, Vec::new(), expected)));
+                let stage = Stage::Receiving(Box::new(stream), Answer::default(), expected);
+                return Ok(Step::Goes(stage));
             }
         };
     }
 }
 
-/// Reads the answer. `tungstenite` could, but takes one in many small pieces for an attack.
 fn receive<N: Network>(
-    mut wire: Wire<N::Socket>,
-    mut head: Vec<u8>,
+    mut wire: Box<Wire<N::Socket>>,
+    mut answer: Answer,
     expected: Expected,
     limits: WebSocketConfig,
 ) -> Result<Step<N>, DialFailure> {
     wire.stream().socket().fired();
     wire.begin(usize::MAX);
-    let failed = |error: Error| mapping::handshake_failure(&error);
     let mut piece = [0; 4096];
     loop {
         let count = match wire.read(&mut piece) {
-            Ok(0) => return Err(failed(ProtocolError::HandshakeIncomplete.into())),
+            Ok(0) => return Err(Answer::cut_off()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 watch(&mut wire, false)?;
-                return Ok(Step::Waits(Stage::Receiving(wire, head, expected)));
+                return Ok(Step::Waits(Stage::Receiving(wire, answer, expected)));
             }
-            Err(error) => return Err(failed(error.into())),
+            Err(error) => return Err(mapping::handshake_failure(&error.into())),
         };
-        head.extend_from_slice(&piece[..count]);
-        // It ends with a line. What is no HTTP at all shows at its beginning.
-        let is_telling = head.len() <= BEGINNING || piece[..count].contains(&b'\n');
-        if is_telling && let Some((end, answer)) = Response::try_parse(&head).map_err(failed)? {
-            expected.check(&answer)?;
+        if let Some((response, tail)) = answer.take(&piece[..count])? {
+            expected.check(&response)?;
             // What came right behind the answer is the first of the frames. `tungstenite` could
             // take it, but would then read in pieces as small as it for ever.
-            wire.put_back(head.split_off(end));
-            let socket = WebSocket::from_raw_socket(wire, Role::Client, Some(limits));
+            wire.put_back(tail);
+            let socket = WebSocket::from_raw_socket(*wire, Role::Client, Some(limits));
             return Ok(Step::Open(Box::new(socket)));
-        }
-        if head.len() > MOST_HEAD {
-            return Err(failed(Error::AttackAttempt));
         }
     }
 }

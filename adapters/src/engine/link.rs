@@ -158,6 +158,11 @@ impl<S: Socket> Link<S> {
             };
             self.note_answer(&message);
             let closing = message.is_close();
+            if let Message::Close(Some(close)) = &message
+                && let Some(violation) = mapping::forbidden_close(close)
+            {
+                events.push_back(Event::Violated { transport, violation });
+            }
             if let Some(frame) = to_frame(message) {
                 events.push_back(Event::Received { transport, frame });
             }

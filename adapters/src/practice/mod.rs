@@ -32,7 +32,8 @@
 //!
 //! * [`App::Chat`]: the URL path names the room (default `lobby`). A connection is known by the `user`
 //!   of its first `{"type":"chat","user":…,"text":…}` or of a `{"type":"join","user":…}`; the join and,
-//!   at the end, `{"type":"leave","user":…}` go to everybody in the room. So do chat messages, the
+//!   at the end, `{"type":"leave","user":…}` go to everybody in the room. Until then it is a
+//!   `guest-N`, whose coming and going the others hear. So do chat messages, the
 //!   sender included, with a sender's id replaced by the room's own.
 //! * [`App::Ticker`]: `{"type":"subscribe"|"unsubscribe","symbols":[…]}`, then
 //!   `{"type":"tick","symbol":…,"price":…,"seq":…}`. `seq` belongs to the symbol, so a gap after a

@@ -238,7 +238,7 @@ impl Server {
         });
     }
 
-    /// Numbers a message, keeps it, and sends `{"id":n,"data":…}` on every open connection: `data`
+    /// Numbers a message, keeps it, and sends `{"data":…,"id":n}` on every open connection: `data`
     /// is what the argument is as JSON, or a string of it. A client that connects later gets what
     /// came after the number in its [`Options::resume_param`], without one everything; the last
     /// 100 000 are kept. The number, from 1; 0 if the server is gone.

@@ -67,10 +67,12 @@ fn final_close_codes_and_violations_are_refusals() {
     assert_eq!(finished.named("closed")[0]["code"], 1002);
     assert!(finished.stderr.contains("1002"), "{finished:?}");
     // A message past --max-message.
-    let arguments = ["connect", &server.url(), "--events", "--max-message", "200", "--stay"];
-    let finished = run(&arguments, "x".repeat(300));
-    assert_eq!(finished.status, 3, "{finished:?}");
-    assert_eq!(finished.named("closed")[0]["code"], 1009);
+    for (most, sent) in [("200", 300), ("9", 10)] {
+        let arguments = ["connect", &server.url(), "--events", "--max-message", most, "--stay"];
+        let finished = run(&arguments, "x".repeat(sent));
+        assert_eq!(finished.status, 3, "{finished:?}");
+        assert_eq!(finished.named("closed")[0]["code"], 1009);
+    }
 }
 
 #[test]

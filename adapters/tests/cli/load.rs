@@ -132,3 +132,20 @@ fn a_half_open_link_is_found_and_replaced() {
     assert_eq!(ledger["reconnects"], 1);
     assert!(ledger["outage_ms"].is_u64() && ledger["rtt_ms"].is_number(), "{ledger}");
 }
+
+#[test]
+fn a_flood_of_acks_that_nobody_awaits_does_not_fill_the_log() {
+    let server = Server::start(Options::default()).unwrap();
+    let running = Running::start(&["connect", &server.url(), "--acks", "--stay", "--count", "1"]);
+    assert!(server.wait(crate::process::LIMIT, |stats| stats.upgrades == 1));
+    for id in 0..500 {
+        server.send_all(&format!("{{\"ack\":{id}}}"));
+    }
+    server.send_all("the last");
+    let finished = running.finish();
+    assert_eq!(finished.status, 0, "{}", finished.stderr);
+    assert_eq!(finished.stdout, ["the last"]);
+    let lines = finished.stderr.lines().filter(|line| line.contains("was ignored")).count();
+    assert_eq!(lines, 10, "{}", finished.stderr);
+    assert!(finished.stderr.contains("500 acks or messages were not"), "{}", finished.stderr);
+}

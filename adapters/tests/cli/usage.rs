@@ -29,7 +29,7 @@ fn nothing_at_all_is_a_usage_error() {
 fn options_are_named_with_their_rule() {
     refused(&["connect", URL, "--frobnicate"], &["--frobnicate"]);
     refused(&["connect", URL, "--cap", "fast"], &["--cap", "10s"]);
-    refused(&["connect", URL, "--cap", "100ms"], &["--cap", "--base"]);
+    refused(&["connect", URL, "--cap", "100ms", "--base", "1s"], &["--cap", "--base"]);
     refused(&["connect", URL, "--acks", "--class", "queued"], &["--acks", "--class"]);
     refused(&["connect", URL, "--record", "t.jsonl"], &["--record", "not available yet"]);
     refused(&["connect", URL, "--adapter", "none"], &["--adapter", "async-std"]);

@@ -18,6 +18,9 @@ fn chat_passes_messages_within_a_room() {
     let mut ann = connect(&server);
     let mut bob = connect_to(&server, "/lobby");
     let mut other = connect_to(&server, "/other");
+    let guest = hear_json(&mut ann);
+    assert_eq!(guest["type"], "join");
+    assert!(guest["user"].as_str().unwrap().starts_with("guest-"), "{guest}");
     let hello = r#"{"type":"chat","user":"ann","text":"hello"}"#;
     say(&mut ann, hello);
     for client in [&mut ann, &mut bob] {
@@ -28,8 +31,9 @@ fn chat_passes_messages_within_a_room() {
     let _ = end(&mut other);
     let mut bob = connect(&server);
     let mut ann = connect(&server);
-    say(&mut ann, r#"{"type":"join","user":"ann"}"#);
     assert_eq!(hear_json(&mut bob)["type"], "join");
+    say(&mut ann, r#"{"type":"join","user":"ann"}"#);
+    assert_eq!(hear_json(&mut bob), json!({"type": "join", "user": "ann"}));
     drop(ann);
     assert_eq!(hear_json(&mut bob), json!({"type": "leave", "user": "ann"}));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial::Trust;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// An authority of the test's own.
@@ -24,7 +24,11 @@ impl Authority {
     }
 
     pub fn trust(&self) -> Trust {
-        Trust::CaPem(self.0.pem().into_bytes())
+        Trust::CaPem(self.pem().into_bytes())
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
     }
 
     /// What a server needs to be `names`.
@@ -38,13 +42,22 @@ impl Authority {
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
+        Self::presents(certificate.der().clone(), &key)
+    }
+
+    /// A server that shows the authority's own certificate.
+    pub fn itself(&self) -> Arc<ServerConfig> {
+        Self::presents(self.0.der().clone(), self.0.key())
+    }
+
+    fn presents(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
         Arc::new(config)
     }

@@ -109,15 +109,15 @@ fn boxes(config: &ConfigBuilder) -> Checked {
     count("outbox.max_messages", outbox.max_messages)?;
     count("outbox.ack_window", outbox.ack_window)?;
     count("inbox.max_messages", config.inbox.max_messages)?;
-    let bytes = |field, value: usize, least: usize| {
+    let bytes = |field, value: usize| {
         let most = 1_u64 << 40;
-        let fits = value >= least && u64::try_from(value).is_ok_and(|value| value <= most);
-        rule(fits, field, "must be at least 1 byte (125 for a message) and at most 1 TiB")
+        let fits = value >= 1 && u64::try_from(value).is_ok_and(|value| value <= most);
+        rule(fits, field, "must be at least 1 byte and at most 1 TiB")
     };
-    bytes("outbox.max_bytes", outbox.max_bytes, 1)?;
-    bytes("outbox.write_credit", outbox.write_credit, 1)?;
-    bytes("inbox.max_message", config.inbox.max_message, 125)?;
-    bytes("inbox.max_bytes", config.inbox.max_bytes, 1)?;
+    bytes("outbox.max_bytes", outbox.max_bytes)?;
+    bytes("outbox.write_credit", outbox.write_credit)?;
+    bytes("inbox.max_message", config.inbox.max_message)?;
+    bytes("inbox.max_bytes", config.inbox.max_bytes)?;
     optional("outbox.ttl", outbox.ttl)?;
     within("outbox.ack_timeout", outbox.ack_timeout, MILLISECOND, DAY, "1ms to 1 day")?;
     rule(config.inbox.dedupe <= MOST, "inbox.dedupe", "must be at most 1048576")
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(refused(|c| c.outbox.ack_window = MOST + 1), "outbox.ack_window");
         assert_eq!(refused(|c| c.outbox.ack_timeout = zero), "outbox.ack_timeout");
         assert_eq!(refused(|c| c.outbox.ttl = Some(zero)), "outbox.ttl");
-        assert_eq!(refused(|c| c.inbox.max_message = 124), "inbox.max_message");
+        assert_eq!(refused(|c| c.inbox.max_message = 0), "inbox.max_message");
         assert_eq!(refused(|c| c.inbox.max_messages = 0), "inbox.max_messages");
         assert_eq!(refused(|c| c.inbox.dedupe = 1), "inbox.dedupe");
     }

@@ -169,8 +169,7 @@ impl Outbox {
         }
         output.counters.flushed += 1;
         output.notify(Notice::Flushed { seq, id: entry.id });
-        self.end(index);
-        self.sweep();
+        self.remove(index);
         false
     }
 
@@ -342,20 +341,41 @@ impl Outbox {
     /// Marks a place as ended and settles the sums. The caller sweeps.
     fn end(&mut self, index: usize) {
         let entry = &mut self.entries[index];
-        let size = entry.payload.len();
-        match entry.place {
+        if entry.place == Place::Ended {
+            return;
+        }
+        let (place, class) = (entry.place, entry.class);
+        entry.place = Place::Ended;
+        // The bytes are let go at once, however long the place stays.
+        let payload = core::mem::replace(&mut entry.payload, Payload::from(""));
+        self.settle(place, class, payload.len());
+    }
+
+    /// Ends one message and gives up its place.
+    fn remove(&mut self, index: usize) {
+        if index > 0 {
+            self.end(index);
+        } else if let Some(entry) = self.entries.pop_front() {
+            // The common case: the oldest message is the first to end.
+            self.next = self.next.saturating_sub(1);
+            self.settle(entry.place, entry.class, entry.payload.len());
+        }
+        self.sweep();
+    }
+
+    /// Takes a message out of the sums.
+    fn settle(&mut self, place: Place, class: Class, size: usize) {
+        match place {
             Place::Queued => self.queued -= 1,
-            Place::Written | Place::Awaiting => {
-                if entry.place == Place::Awaiting {
-                    self.awaiting_bytes -= size;
-                }
-                self.unacknowledged -= usize::from(entry.class == Class::Acknowledged);
+            Place::Written => {
+                self.unacknowledged -= usize::from(class == Class::Acknowledged);
+            }
+            Place::Awaiting => {
+                self.awaiting_bytes -= size;
+                self.unacknowledged -= usize::from(class == Class::Acknowledged);
             }
             Place::Ended => return,
         }
-        entry.place = Place::Ended;
-        // The bytes are let go at once, however long the place stays.
-        entry.payload = Payload::from("");
         self.living -= 1;
         self.bytes -= size;
     }

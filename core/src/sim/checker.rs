@@ -388,7 +388,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 demand!(15, wait == deadline, "{action:?}, but the deadline is {deadline:?}");
                 let again = self.inner.poll();
                 demand!(33, again == *action, "{action:?}, then {again:?}");
-                if self.status.phase == "open" && self.story.is_open() {
+                let open = self.status.phase == "open" && self.story.is_open();
+                if open && !self.liveness.holds_data() {
                     self.ledger.withheld(&self.wire, self.inner.config())?;
                 }
                 Ok(())

@@ -231,9 +231,9 @@ fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
         && let Some(asked) = failure.retry_after.map(nanos)
     {
         let most = nanos(retry.max_retry_after);
-        let low = if asked <= most { asked } else { most - most / 5 };
-        let high = asked.saturating_add(asked / 4).min(most);
-        return ((low, high), Some(Advice::RetryAfter));
+        let low = asked.min(most);
+        let spread = if retry.jitter == Jitter::None { 0 } else { low / 4 };
+        return ((low, low.saturating_add(spread).min(most)), Some(Advice::RetryAfter));
     }
     if let Reason::PeerClosed(Some(close)) = reason
         && matches!(close.code, code::SERVICE_RESTART | code::TRY_AGAIN_LATER)

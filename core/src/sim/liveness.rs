@@ -46,8 +46,7 @@ struct Open {
     pings: u64,
     pongs: u64,
     probe: Option<Probe>,
-    /// A pong without a nonce came while pings waited, or pings wait that cannot be seen: which
-    /// answers which cannot be known from outside.
+    /// Pings wait that cannot be seen: which of them is the probe cannot be known from outside.
     unsure: bool,
 }
 
@@ -132,9 +131,6 @@ impl Liveness {
             let own = Frame::Ping(payload.clone());
             open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own))
         } else if meaning == Some(&Meaning::Pong) {
-            if self.burst.is_none() {
-                open.unsure = true;
-            }
             open.pongs = open.pings.min(open.pongs + 1);
             let right = |probe: &Probe| probe.number == open.pongs;
             open.style == Style::Application && open.probe.as_ref().is_some_and(right)
@@ -175,6 +171,11 @@ impl Liveness {
         });
     }
 
+    /// Whether messages wait for the answer to a probe.
+    pub(super) fn holds_data(&self) -> bool {
+        !self.paused && self.open.as_ref().is_some_and(|open| open.probe.is_some() || open.unsure)
+    }
+
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
         let Moment { now, config, .. } = *moment;
         let Action::Notify(notice) = action else { return Ok(()) };
@@ -202,7 +203,10 @@ impl Liveness {
 
     fn dead(&self, now: Instant, silence: Duration, why: Death, config: &Config) -> Verdict {
         let Some(open) = &self.open else { return Ok(()) };
-        let silent = now - open.heard;
+        let silent = match why {
+            Death::Pong | Death::Probe => now - open.heard,
+            Death::Stale => now - open.data,
+        };
         demand!(20, silence == silent, "dead after {silence:?}, silent for {silent:?}");
         let heartbeat = &config.heartbeat;
         match why {
@@ -212,8 +216,7 @@ impl Liveness {
             }
             Death::Stale => {
                 let limit = heartbeat.stale_after.unwrap_or(Duration::MAX);
-                let stale = now - open.data;
-                demand!(20, stale >= limit, "stale after {stale:?} of {limit:?}");
+                demand!(20, silence >= limit, "stale after {silence:?} of {limit:?}");
             }
             Death::Probe => {
                 let until = open.probe.as_ref().map(|probe| probe.until);
@@ -306,7 +309,8 @@ impl Liveness {
         if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
             demand!(9, over, "close() led to {}", after.phase);
         }
-        if over {
+        // A reconnect may call off the handshake that the drain came to in the same event.
+        if over || (moment.is_reconnect() && moment.due.phase == "closing") {
             self.drain_until = None;
         }
         // A drain that may take no time ends at the next event.

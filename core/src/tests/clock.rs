@@ -161,6 +161,24 @@ fn only_its_own_pong_satisfies_the_probe() {
 }
 
 #[test]
+fn messages_wait_for_the_answer_to_a_probe() {
+    let mut harness = Harness::open_with(beating);
+    harness.pongs = false;
+    harness.oversleep(secs(60));
+    harness.send("into the unknown");
+    let probe = harness.last_ping();
+    assert!(harness.take_texts().is_empty(), "the link may be dead");
+    let mut dead = harness.connection.clone();
+    harness.receive(Frame::Pong(probe));
+    assert_eq!(harness.take_texts(), ["into the unknown"]);
+    // Had it not been answered, the message would still be there for the next transport.
+    let at = harness.now + secs(4);
+    assert!(dead.handle(at, Event::Tick).is_ok());
+    assert_eq!(dead.state(), State::Reconnecting);
+    assert_eq!((dead.status().queued, dead.counters().uncertain), (1, 0));
+}
+
+#[test]
 fn the_probes_own_pong_counts_even_if_the_driver_reports_it_late() {
     let mut harness = Harness::open_with(beating);
     harness.pongs = false;

@@ -338,7 +338,7 @@ fn a_stale_feed_on_a_live_link_is_given_up() {
     harness.advance(ms(9_999));
     assert_eq!(harness.dead(), None);
     harness.advance(ms(1));
-    assert_eq!(harness.dead().map(|dead| dead.0), Some("stale"));
+    assert_eq!(harness.dead(), Some(("stale", 60_000)), "the silence is the data's");
     assert_eq!(harness.phase(), "waiting");
     harness.reopen();
     harness.advance(secs(59));

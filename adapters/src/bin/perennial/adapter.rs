@@ -1,7 +1,6 @@
 //! One face for every driver: behind it the blocking client, or the async one on a thread of its
 //! own.
 
-use std::future::Future;
 use std::io;
 use std::ops::Deref;
 use std::thread;
@@ -104,11 +103,9 @@ impl Handle {
 }
 
 // The reactor of `smol` has a thread of its own, and so serves every runtime.
-fn late(timeout: Duration) -> impl Future<Output = Result<(), NotOpen>> {
-    async move {
-        smol::Timer::after(timeout).await;
-        Err(NotOpen::Timeout)
-    }
+async fn late(timeout: Duration) -> Result<(), NotOpen> {
+    smol::Timer::after(timeout).await;
+    Err(NotOpen::Timeout)
 }
 
 impl Deref for Handle {

@@ -51,9 +51,6 @@ fn broken_rule(error: &ConfigError, args: &ConnectArgs) -> Usage {
             "the cap (--cap) must not be shorter than the base (--base) or the list's last delay \
              (--backoff)"
         }
-        "outbox.max_bytes" | "inbox.max_message" => {
-            "it must be at least 1 byte (125 for --max-message) and at most 1 TiB"
-        }
         _ => "",
     };
     let rule = if rule.is_empty() { format!("it {}", error.rule) } else { rule.to_owned() };

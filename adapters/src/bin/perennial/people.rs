@@ -1,13 +1,19 @@
 //! What people are told on stderr while a connection runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use perennial_core::{Closed, ClosedBy, Duration, Notice, State, Warning};
 
 use crate::errors::complain;
 use crate::ledger::{Ledger, Outcome};
 
+/// How many warnings that every message of the server's can cause are told one by one. A server
+/// must not be able to fill a log with them.
+const TOLD: u64 = 10;
+
 static QUIET: AtomicBool = AtomicBool::new(false);
+/// How many warnings there were that every message of the server's can cause.
+static CAUSED: AtomicU64 = AtomicU64::new(0);
 
 /// `--quiet`.
 pub(crate) fn be_quiet(quiet: bool) {
@@ -34,13 +40,13 @@ pub(crate) fn notice(notice: &Notice) {
             tell(&format!("down for {}; still trying", readable(*outage)));
         }
         Notice::Warning(Warning::IgnoredAck { id: Some(id) }) => {
-            tell(&format!("an ack for id {id}, which awaits none, was ignored"));
+            warn(&format!("an ack for id {id}, which awaits none, was ignored"));
         }
         Notice::Warning(Warning::IgnoredAck { id: None }) => {
-            tell("an ack without a usable id was ignored");
+            warn("an ack without a usable id was ignored");
         }
         Notice::Warning(Warning::Unreadable { detail }) => {
-            tell(&format!("a message is not what the dialect expects ({detail}): passed on as is"));
+            warn(&format!("a message is not what the dialect expects ({detail}): passed on as is"));
         }
         Notice::Warning(Warning::ClockJump { late }) => {
             tell(&format!(
@@ -63,6 +69,17 @@ pub(crate) fn notice(notice: &Notice) {
     }
 }
 
+/// Tells one of the first warnings of this sort; counts the others.
+fn warn(line: &str) {
+    let caused = CAUSED.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+    if caused <= TOLD {
+        tell(line);
+    }
+    if caused == TOLD {
+        tell("further warnings of this sort are counted only");
+    }
+}
+
 /// Tells how it ended.
 pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
     match outcome {
@@ -80,6 +97,10 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
             tell(&format!("gave up: {}", closed.reason));
         }
         Outcome::Short | Outcome::Done => {}
+    }
+    let caused = CAUSED.load(Ordering::Relaxed);
+    if caused > TOLD {
+        tell(&format!("{caused} acks or messages were not as expected, {TOLD} of them told above"));
     }
     if let Some(shortfall) = ledger.shortfall() {
         tell(&shortfall);

@@ -51,7 +51,7 @@ fn explain(error: &Error) -> Usage {
         ErrorKind::UnknownArgument => unknown(error),
         ErrorKind::InvalidSubcommand => {
             let given = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
-            let remedy = "choose connect, serve, completions or help";
+            let remedy = "choose connect, serve, demo, completions or help";
             if given.contains("://") {
                 Usage::new("a URL is no command", "put connect before it: perennial connect URL")
             } else if is_word(given) {
@@ -86,7 +86,7 @@ fn explain(error: &Error) -> Usage {
             Usage::new(format!("{missing} is missing"), remedy)
         }
         ErrorKind::MissingSubcommand => {
-            Usage::new("no command is given", "choose connect, serve, completions or help")
+            Usage::new("no command is given", "choose connect, serve, demo, completions or help")
         }
         ErrorKind::InvalidUtf8 => Usage::new("an argument is not UTF-8", "write it in UTF-8"),
         _ => Usage::new("the command line cannot be read", see_help()),
@@ -195,6 +195,10 @@ mod tests {
             (&["connect"], &["URL", "--url-command"]),
             (&["connect", url, "--heartbeat-style", "literal:x"], &["--heartbeat-style", "PING"]),
             (&["serve", "--for", "1s"], &["--refuse"]),
+            (&["serve", "--after-messages", "3"], &["--close-code"]),
+            (&["connect", url, "--base", "-1s"], &["--base", "10s"]),
+            (&["connect", url, "--heartbeat", "-5s"], &["--heartbeat", "10s"]),
+            (&["serve", "--drop-every", "-1s"], &["--drop-every", "10s"]),
             (&["serve", "--refuse", "101"], &["--refuse", "200"]),
             (&["replay", "x"], &["replay"]),
             (&["ws://127.0.0.1:1"], &["connect"]),

@@ -1,6 +1,7 @@
 //! Chat rooms.
 //!
-//! The room is the URL path. A connection is known by the `user` of its first
+//! The room is the URL path. Whoever is in it already hears of a new connection as
+//! `{"type":"join","user":"guest-N"}`. A connection gets its name by the `user` of its first
 //! `{"type":"chat","user":…,"text":…}` or of a `{"type":"join","user":…}`; then
 //! `{"type":"join","user":…}` goes to everybody in the room, the newcomer included. When it goes, or
 //! says `{"type":"leave"}`, `{"type":"leave","user":…}` goes to all connections that remain. Chat
@@ -46,8 +47,13 @@ impl Chat {
 }
 
 impl Program for Chat {
-    fn opened(&mut self, peer: &Peer, _: &mut Effects) {
+    fn opened(&mut self, peer: &Peer, effects: &mut Effects) {
         self.rooms.enter(peer.connection, &peer.path, "lobby");
+        let Some(room) = self.rooms.room(peer.connection) else { return };
+        let text = json!({"type": "join", "user": guest(peer.connection)}).to_string();
+        for to in self.rooms.inside(room).into_iter().filter(|to| *to != peer.connection) {
+            effects.text(to, text.as_str());
+        }
     }
 
     fn text(&mut self, connection: u64, _: &str, json: Option<&Value>, effects: &mut Effects) {
@@ -74,10 +80,16 @@ impl Program for Chat {
     }
 
     fn closed(&mut self, connection: u64, effects: &mut Effects) {
-        if let Some((room, Some(user))) = self.rooms.leave(connection) {
+        if let Some((room, name)) = self.rooms.leave(connection) {
+            let user = name.unwrap_or_else(|| guest(connection));
             self.everybody(&room, &json!({"type": "leave", "user": user}), effects);
         }
     }
+}
+
+/// Who has not said a name.
+fn guest(connection: u64) -> String {
+    format!("guest-{connection}")
 }
 
 #[cfg(test)]
@@ -91,6 +103,8 @@ mod tests {
         bench.open(1, "/");
         bench.open(2, "/lobby");
         bench.open(3, "/other");
+        let guest = |kind| json!({"type": kind, "user": "guest-2"});
+        assert_eq!(bench.sent(), [(1, guest("join"))]);
         bench.say(1, r#"{"type":"chat","user":"ann","text":"hi"}"#);
         let join = json!({"type": "join", "user": "ann"});
         let chat = json!({"type": "chat", "user": "ann", "text": "hi"});
@@ -102,6 +116,10 @@ mod tests {
         assert_eq!(bench.sent(), [(2, json!({"type": "leave", "user": "ann"}))]);
         bench.close(3);
         assert_eq!(bench.sent(), []);
+        bench.open(4, "/lobby");
+        bench.sent();
+        bench.close(2);
+        assert_eq!(bench.sent(), [(4, guest("leave"))]);
     }
 
     #[test]

@@ -97,11 +97,12 @@ pub(crate) struct ConnectArgs {
         long,
         value_name = "DUR|off",
         value_parser = parse::heartbeat,
+        allow_hyphen_values = true,
         help_heading = "Liveness",
     )]
     pub(crate) heartbeat: Option<HeartbeatArg>,
     /// How long after a ping something must be heard [default: 20s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Liveness")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Liveness")]
     pub(crate) dead_after: Option<Duration>,
     /// How many further pings may go unanswered [default: 0]
     #[arg(
@@ -122,7 +123,7 @@ pub(crate) struct ConnectArgs {
     )]
     pub(crate) heartbeat_style: Option<StyleArg>,
     /// Reconnect when no message came for so long [default: off]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Liveness")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Liveness")]
     pub(crate) stale_after: Option<Duration>,
 
     /// How the delay between attempts grows [default: exponential]
@@ -134,10 +135,10 @@ pub(crate) struct ConnectArgs {
     )]
     pub(crate) backoff: Option<BackoffName>,
     /// The first delay [default: 500ms]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Reconnecting")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Reconnecting")]
     pub(crate) base: Option<Duration>,
     /// The longest delay [default: 30s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Reconnecting")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Reconnecting")]
     pub(crate) cap: Option<Duration>,
     /// How the delay is spread [default: full]
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Reconnecting")]
@@ -152,16 +153,16 @@ pub(crate) struct ConnectArgs {
     )]
     pub(crate) max_attempts: Option<u32>,
     /// Give up when an outage lasts so long [default: unlimited]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Reconnecting")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Reconnecting")]
     pub(crate) max_outage: Option<Duration>,
     /// Count attempts anew after so long an open connection [default: 10s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Reconnecting")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Reconnecting")]
     pub(crate) stable_after: Option<Duration>,
     /// Give up when the very first attempt fails
     #[arg(long, help_heading = "Reconnecting")]
     pub(crate) fail_fast: bool,
     /// How long one attempt may take [default: 10s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Reconnecting")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Reconnecting")]
     pub(crate) dial_timeout: Option<Duration>,
 
     /// How many messages may wait to be sent or acknowledged [default: 1024]
@@ -186,7 +187,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "KIND", value_enum, help_heading = "Sending")]
     pub(crate) overflow: Option<OverflowName>,
     /// How long a message is worth sending [default: for ever]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Sending")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Sending")]
     pub(crate) ttl: Option<Duration>,
     /// How hard a message is tried: on this connection or never, until it is sent, or until it is
     /// acknowledged [default: queued]
@@ -196,7 +197,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long, help_heading = "Sending")]
     pub(crate) acks: bool,
     /// How long to wait for an acknowledgement before sending again [default: 10s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Sending")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Sending")]
     pub(crate) ack_timeout: Option<Duration>,
     /// How many messages may await acknowledgement at once [default: 256]
     #[arg(
@@ -211,10 +212,10 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "NAME", help_heading = "Sending")]
     pub(crate) id_field: Option<String>,
     /// How long closing may take [default: 5s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Sending")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Sending")]
     pub(crate) close_timeout: Option<Duration>,
     /// How long sending the rest and awaiting acknowledgements may take at the end [default: 10s]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Sending")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Sending")]
     pub(crate) drain: Option<Duration>,
 
     /// Drop a received message whose id was among the last N [default: off, 4096 with --acks]
@@ -257,7 +258,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long, help_heading = "The run")]
     pub(crate) stay: bool,
     /// Give up on the whole run after so long
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "The run")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "The run")]
     pub(crate) deadline: Option<Duration>,
     /// Print JSON Lines events on stdout instead of messages
     #[arg(long, help_heading = "The run")]

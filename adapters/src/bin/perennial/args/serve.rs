@@ -45,13 +45,13 @@ pub(crate) struct ServeArgs {
     pub(crate) seed: u64,
 
     /// Reset each connection (RST) so long after it opened
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Faults")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Faults")]
     pub(crate) drop_every: Option<Duration>,
     /// End each connection (FIN, no close frame) so long after it opened
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Faults")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Faults")]
     pub(crate) fin_every: Option<Duration>,
     /// Turn each connection half-open so long after it opened: read, never answer
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Faults")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Faults")]
     pub(crate) freeze_after: Option<Duration>,
     /// Refuse handshakes with an HTTP status
     #[arg(
@@ -66,7 +66,7 @@ pub(crate) struct ServeArgs {
     #[arg(
         long,
         value_name = "DUR",
-        value_parser = parse::duration,
+        value_parser = parse::duration, allow_hyphen_values = true,
         requires = "refuse",
         help_heading = "Faults",
     )]
@@ -75,7 +75,7 @@ pub(crate) struct ServeArgs {
     #[arg(
         long = "for",
         value_name = "DUR",
-        value_parser = parse::duration,
+        value_parser = parse::duration, allow_hyphen_values = true,
         requires = "refuse",
         help_heading = "Faults",
     )]
@@ -99,7 +99,7 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) lose_acks: Option<f64>,
     /// Answer the handshake so late
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, help_heading = "Faults")]
+    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Faults")]
     pub(crate) slow_handshake: Option<Duration>,
     /// Close with this code
     #[arg(
@@ -116,6 +116,7 @@ pub(crate) struct ServeArgs {
         value_name = "N",
         value_parser = parse::number::<u64>,
         allow_negative_numbers = true,
+        requires = "close_code",
         help_heading = "Faults",
     )]
     pub(crate) after_messages: Option<u64>,

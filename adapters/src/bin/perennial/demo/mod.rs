@@ -77,14 +77,14 @@ fn play(seed: u64) -> Result<bool, Box<dyn std::error::Error>> {
         let publisher = scope.spawn(|| publish(&server, start + SENDING));
         let day = scope.spawn(|| day::live(&server, start));
         while !(publisher.is_finished() && day.is_finished()) {
-            look(&mut view, &peers, &day::incidents(start.elapsed()));
+            look(&mut view, &peers, || day::incidents(start.elapsed()));
         }
         publisher.join().unwrap_or_default()
     });
     view.say("calm again; waiting for what is still on its way");
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline && !peers.iter().all(|peer| peer.is_done(published)) {
-        look(&mut view, &peers, &[]);
+        look(&mut view, &peers, Vec::new);
     }
 
     let ends: Vec<_> = peers.into_iter().map(Peer::finish).collect();
@@ -94,9 +94,10 @@ fn play(seed: u64) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(tally.is_clean())
 }
 
-fn look(view: &mut View, peers: &[Peer], incidents: &[&'static str]) {
+fn look(view: &mut View, peers: &[Peer], incidents: impl Fn() -> Vec<&'static str>) {
     thread::sleep(LOOK_EVERY);
-    for incident in incidents {
+    // Before the connections, so that what happened is told before what came of it.
+    for incident in incidents() {
         view.incident(incident);
     }
     for (index, peer) in peers.iter().enumerate() {

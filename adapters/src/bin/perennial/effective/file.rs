@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::errors::Usage;
 
-/// `base` with the fields that the file names replaced. A field is replaced whole, tables and
-/// policies included; fields that the file does not name stay.
+/// `base` with the fields that the file names replaced. A field is replaced whole, policies
+/// included, but for the table of close codes, where codes that the file does not name stay what
+/// they are. So do fields that it does not name.
 pub(super) fn over(base: ConfigBuilder, path: &Path) -> Result<ConfigBuilder, Usage> {
     let file = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -50,7 +51,18 @@ fn lay(base: &mut Value, changes: Value) -> Result<(), &'static str> {
     for (name, change) in changes {
         match SECTIONS.into_iter().find(|section| *section == name) {
             Some(section) => match (base.get_mut(section), change) {
-                (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+                (Some(Value::Object(old)), Value::Object(mut new)) => {
+                    // Whoever adds a code does not mean to retry those that are final.
+                    if let (Some(Value::Object(codes)), Some(Value::Object(added))) =
+                        (old.get("close_codes"), new.get_mut("close_codes"))
+                    {
+                        let all = codes.iter().map(|(code, rule)| (code.clone(), rule.clone()));
+                        let mut all: serde_json::Map<_, _> = all.collect();
+                        all.append(added);
+                        *added = all;
+                    }
+                    old.extend(new);
+                }
                 _ => return Err(section),
             },
             None => {

@@ -74,11 +74,29 @@ fn retry(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
         ));
     }
     set(&mut retry.cap, args.cap);
+    if let (Some(cap), None) = (args.cap, args.base) {
+        lower(&mut retry.backoff, cap);
+    }
     set(&mut retry.jitter, args.jitter.map(Into::into));
     retry.max_attempts = args.max_attempts.or(retry.max_attempts);
     retry.max_outage = args.max_outage.or(retry.max_outage);
     set(&mut retry.stable_after, args.stable_after);
     Ok(())
+}
+
+/// Lets the cap that was asked for cut a base that was not.
+fn lower(backoff: &mut Backoff, cap: Duration) {
+    match backoff {
+        Backoff::Constant { base }
+        | Backoff::Linear { base }
+        | Backoff::Exponential { base, .. } => {
+            if *base > cap && cap > Duration::ZERO {
+                *base = cap;
+            }
+        }
+        // Every delay of a list was asked for.
+        Backoff::List { .. } => {}
+    }
 }
 
 /// Whether acknowledged delivery is asked for, in either way.

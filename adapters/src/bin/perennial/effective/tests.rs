@@ -1,7 +1,7 @@
 use super::*;
 use crate::args::{Cli, Command};
 use clap::Parser;
-use perennial_core::{Backoff, Duration, HeartbeatFrames, HeartbeatStyle, Overflow};
+use perennial_core::{Backoff, CloseRule, Duration, HeartbeatFrames, HeartbeatStyle, Overflow};
 
 fn args(options: &[&str]) -> ConnectArgs {
     let all = ["perennial", "connect", "ws://127.0.0.1:1"].iter().chain(options);
@@ -72,6 +72,20 @@ fn the_dialect_is_as_plain_as_can_be() {
 }
 
 #[test]
+fn a_short_cap_cuts_the_base_that_nobody_asked_for() {
+    let base = |config: Config| match config.retry.backoff {
+        Backoff::Constant { base }
+        | Backoff::Linear { base }
+        | Backoff::Exponential { base, .. } => base,
+        Backoff::List { .. } => panic!("a list"),
+    };
+    assert_eq!(base(of(&["--cap", "200ms"])), Duration::from_millis(200));
+    assert_eq!(base(of(&["--cap", "1m"])), Duration::from_millis(500));
+    assert_eq!(base(of(&["--backoff", "linear", "--cap", "9ms"])), Duration::from_millis(9));
+    assert_eq!(base(of(&["--preset", "manager", "--cap", "1s"])), Duration::from_secs(1));
+}
+
+#[test]
 fn the_file_overrides_the_preset_and_the_options_override_the_file() {
     let file = file(r#"{"retry":{"backoff":{"linear":{"base":"2s"}}},"outbox":{"ttl":"9s"}}"#);
     let path = file.path().to_str().expect("UTF-8");
@@ -83,6 +97,15 @@ fn the_file_overrides_the_preset_and_the_options_override_the_file() {
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
     // Without a preset the default one is below the file.
     assert_eq!(of(&["--config", path]).outbox.overflow, Overflow::Wait);
+}
+
+#[test]
+fn the_files_close_codes_join_those_that_are_final() {
+    let file = file(r#"{"retry":{"close_codes":{"4001":"final","1008":"retry"}}}"#);
+    let codes = of(&["--config", file.path().to_str().expect("UTF-8")]).retry.close_codes.clone();
+    assert_eq!(codes.get(&4001), Some(&CloseRule::Final));
+    assert_eq!(codes.get(&1008), Some(&CloseRule::Retry));
+    assert_eq!(codes.get(&1003), Some(&CloseRule::Final));
 }
 
 #[test]
@@ -103,7 +126,7 @@ fn what_is_printed_can_be_read_again() {
 #[test]
 fn broken_rules_name_the_options() {
     for (options, words) in [
-        (&["--cap", "100ms"][..], &["--cap", "--base"][..]),
+        (&["--cap", "100ms", "--base", "1s"][..], &["--cap", "--base"][..]),
         (&["--base", "1m"], &["--base", "--cap"]),
         (&["--backoff", "list:1s,1m"], &["--backoff", "--cap"]),
         (&["--backoff", "list:2s,1s"], &["--backoff", "not decrease"]),
@@ -115,7 +138,7 @@ fn broken_rules_name_the_options() {
         (&["--max-attempts", "0"], &["--max-attempts", "at least 1"]),
         (&["--queue", "0"], &["--queue", "1"]),
         (&["--queue-bytes", "0"], &["--queue-bytes"]),
-        (&["--max-message", "1"], &["--max-message", "125"]),
+        (&["--max-message", "0"], &["--max-message", "at least 1 byte"]),
         (&["--id-field", "ack"], &["--id-field", "cumulative"]),
         (&["--id-field", ""], &["--id-field", "empty"]),
         (&["--dial-timeout", "2h"], &["--dial-timeout", "1h"]),
