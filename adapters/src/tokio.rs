@@ -9,7 +9,8 @@
 //!     println!("{notice:?}");
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # })
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::future::Future;
