@@ -86,6 +86,11 @@ impl<S: Socket> Link<S> {
     /// Has the next turn look whether there is something to read.
     pub(crate) fn probe(&mut self) {
         self.probe = true;
+    }
+
+    /// As [`probe`](Self::probe), and has it ask the operating system, whatever was told.
+    pub(crate) fn look(&mut self) {
+        self.probe = true;
         self.socket().look();
     }
 

@@ -254,7 +254,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                     if let Some(link) = &mut self.link
                         && !(self.paused || self.has_read)
                     {
-                        link.probe();
+                        link.look();
                         if link.wants_read() {
                             break Some(until);
                         }

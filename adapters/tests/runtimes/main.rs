@@ -7,6 +7,7 @@ mod support;
 
 mod connection;
 mod ends;
+mod own;
 mod pressure;
 mod tls;
 
