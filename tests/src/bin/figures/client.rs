@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +13,15 @@ use serde_json::Value;
 
 /// The longest a single step may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What drives the connections; the command's default if nobody chose.
+static ADAPTER: OnceLock<String> = OnceLock::new();
+
+/// Chooses what drives the connections from now on.
+pub(crate) fn choose_adapter(name: &str) {
+    // Only the first choice counts; there is but one option to make it.
+    let _ = ADAPTER.set(name.to_owned());
+}
 
 /// The binary beside this one.
 fn binary() -> Result<PathBuf, Box<dyn Error>> {
@@ -59,6 +69,7 @@ impl Client {
             .arg("connect")
             .arg(url)
             .args(arguments.split_whitespace())
+            .args(ADAPTER.get().map(|name| format!("--adapter={name}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

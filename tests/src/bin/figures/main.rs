@@ -3,10 +3,11 @@
 //!
 //! ```text
 //! cargo build --release -p perennial --features cli
-//! cargo run --release -p perennial-tests --bin figures [NAME …]
+//! cargo run --release -p perennial-tests --bin figures [--adapter=ADAPTER] [NAME …]
 //! ```
 //!
-//! Without a name every figure is measured, which takes about five minutes, most of them waiting.
+//! Without a name every figure is measured, which takes about five minutes, most of them waiting;
+//! without an adapter, on the command line's default one.
 //! Exits with 1 if a bar is not met. Timings on a busy machine are that machine's.
 
 #![allow(clippy::print_stdout, reason = "a report is its purpose")]
@@ -55,7 +56,15 @@ const FIGURES: [(&str, Measure); 11] = [
 ];
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let (options, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    for option in &options {
+        let Some(adapter) = option.strip_prefix("--adapter=") else {
+            println!("no option is called {option}; there is: --adapter=ADAPTER");
+            return ExitCode::from(2);
+        };
+        client::choose_adapter(adapter);
+    }
     if let Some(unknown) = wanted.iter().find(|name| FIGURES.iter().all(|(n, _)| n != name)) {
         let names: Vec<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
         println!("no figure is called {unknown}; there are: {}", names.join(" "));
