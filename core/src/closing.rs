@@ -17,7 +17,6 @@ impl<D: Dialect> Connection<D> {
             return Err(Rejected::InvalidClose(close));
         }
         if !matches!(self.phase, Phase::Closing(_) | Phase::Closed) {
-            self.draining = None;
             self.begin_close(now, close);
         }
         Ok(Accepted::Done)

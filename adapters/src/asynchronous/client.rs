@@ -11,7 +11,6 @@ use perennial_core::{Message, Notice, Outgoing};
 
 use super::handle::{Handle, Sending};
 use crate::builder::Builder;
-use crate::engine::Fetched;
 
 /// A connection that a [`Driver`](super::Driver) drives.
 ///
@@ -64,7 +63,7 @@ impl Client {
     /// The next notice and when it came, since the start, if there is one already.
     pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
         let fetched = self.handle.shared().inbox.try_take()?;
-        Some(self.account(fetched))
+        Some(self.handle.shared().account(fetched))
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed over.
@@ -90,14 +89,7 @@ impl Client {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Duration, Notice)>> {
         let fetched = self.handle.shared().inbox.poll_take(cx);
-        fetched.map(|fetched| fetched.map(|fetched| self.account(fetched)))
-    }
-
-    fn account(&self, fetched: Fetched) -> (Duration, Notice) {
-        if fetched.makes_room {
-            self.handle.shared().resume();
-        }
-        (Duration::from_nanos(fetched.at.as_nanos()), fetched.notice)
+        fetched.map(|fetched| fetched.map(|fetched| self.handle.shared().account(fetched)))
     }
 }
 

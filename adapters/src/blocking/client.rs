@@ -7,7 +7,6 @@ use perennial_core::{Closed, Message, Notice};
 
 use super::handle::Handle;
 use crate::builder::Builder;
-use crate::engine::Fetched;
 use crate::error::Timeout;
 
 /// A connection that is driven by a thread of its own.
@@ -80,7 +79,7 @@ impl Client {
     /// The next notice and when it came, since the start, if there is one already.
     pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
         let fetched = self.handle.shared().inbox.try_take()?;
-        Some(self.account(fetched))
+        Some(self.handle.shared().account(fetched))
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed
@@ -114,14 +113,7 @@ impl Client {
 
     fn fetch(&self, deadline: Option<Instant>) -> Result<Option<(Duration, Notice)>, Timeout> {
         let fetched = self.handle.shared().inbox.wait(deadline)?;
-        Ok(fetched.map(|fetched| self.account(fetched)))
-    }
-
-    fn account(&self, fetched: Fetched) -> (Duration, Notice) {
-        if fetched.makes_room {
-            self.handle.shared().resume();
-        }
-        (Duration::from_nanos(fetched.at.as_nanos()), fetched.notice)
+        Ok(fetched.map(|fetched| self.handle.shared().account(fetched)))
     }
 }
 

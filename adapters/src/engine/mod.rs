@@ -18,9 +18,9 @@ mod wire;
 
 pub use control::Control;
 pub(crate) use dial::Dialing;
+pub(crate) use inbox::Inbox;
 #[cfg(feature = "blocking")]
 pub(crate) use inbox::is_report;
-pub(crate) use inbox::{Fetched, Inbox};
 pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
