@@ -1,0 +1,114 @@
+//! The blocking client against bare `tungstenite` on a blocking socket.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use perennial::blocking::Client;
+use perennial::{Config, Notice, Outgoing, Overflow, Payload};
+use tungstenite::{Message, Utf8Bytes, WebSocket};
+
+use crate::Fault;
+use crate::task::{Task, Work};
+
+/// How long a step may take before something is wrong.
+const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
+    let url = task.url(url);
+    let host = url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
+    let stream = TcpStream::connect(host)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(LONG))?;
+    let (mut socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
+    let payload = Utf8Bytes::from(task.payload());
+    let start = Instant::now();
+    match task.work {
+        Work::Send | Work::Queue => {
+            for _ in 0..task.count {
+                socket.send(Message::Text(payload.clone()))?;
+            }
+            text(&mut socket)?;
+        }
+        Work::Receive => {
+            socket.send(Message::text("go"))?;
+            for _ in 0..task.count {
+                text(&mut socket)?;
+            }
+        }
+        Work::Echo => {
+            let mut times = Vec::with_capacity(task.count);
+            for _ in 0..task.count {
+                let start = Instant::now();
+                socket.send(Message::Text(payload.clone()))?;
+                text(&mut socket)?;
+                times.push(start.elapsed());
+            }
+            return Ok(crate::median(times));
+        }
+    }
+    Ok(start.elapsed() / task.count as u32)
+}
+
+fn text(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {
+    while !socket.read()?.is_text() {}
+    Ok(())
+}
+
+/// Every default, but that a full outbox has the sender wait.
+pub(crate) fn config() -> Result<Config, Fault> {
+    let mut config = Config::builder();
+    config.outbox.overflow = Overflow::Wait;
+    Ok(config.build()?)
+}
+
+pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
+    let builder = Client::builder(&task.url(url)).config(config()?);
+    let mut client = builder.reports(task.work == Work::Send).connect()?;
+    client.wait_open(LONG)?;
+    let payload = Payload::from(task.payload());
+    let message = || Outgoing::new(payload.clone());
+    let start = Instant::now();
+    match task.work {
+        Work::Queue => {
+            for _ in 0..task.count {
+                client.send(message())?;
+            }
+            find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
+        }
+        Work::Send => {
+            for _ in 0..task.count {
+                client.send(message())?;
+                find(&mut client, |notice| matches!(notice, Notice::Flushed { .. }))?;
+            }
+            find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
+        }
+        Work::Receive => {
+            client.send("go")?;
+            for _ in 0..task.count {
+                find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
+            }
+        }
+        Work::Echo => {
+            let mut times = Vec::with_capacity(task.count);
+            for _ in 0..task.count {
+                let start = Instant::now();
+                client.send(message())?;
+                find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
+                times.push(start.elapsed());
+            }
+            return Ok(crate::median(times));
+        }
+    }
+    Ok(start.elapsed() / task.count as u32)
+}
+
+fn find(client: &mut Client, wanted: impl Fn(&Notice) -> bool) -> Result<(), Fault> {
+    loop {
+        match client.recv_timeout(LONG)? {
+            Some(notice) if wanted(&notice) => return Ok(()),
+            Some(Notice::Closed(closed)) => return Err(closed.reason.to_string().into()),
+            Some(_) => {}
+            None => return Err("closed".into()),
+        }
+    }
+}
