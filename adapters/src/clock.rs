@@ -36,11 +36,6 @@ impl Clock {
         let elapsed = self.origin.elapsed();
         Instant::from_nanos(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
     }
-
-    /// How long it is until `at`; zero if that has passed.
-    pub(crate) fn until(self, at: Instant) -> Duration {
-        at.since(self.now())
-    }
 }
 
 /// How long the computer has run, asleep or not.
@@ -74,8 +69,6 @@ mod tests {
         let second = clock.now();
         assert!(first <= second);
         assert!(first.since(Instant::ZERO) < Duration::from_secs(60));
-        assert_eq!(clock.until(Instant::ZERO), Duration::ZERO);
-        assert!(clock.until(second + Duration::from_secs(60)) > Duration::ZERO);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 /// `tungstenite` fills its whole read buffer with zeros before every read, so that a large one is
-/// slow.
-const READ_BUFFER: usize = 16 << 10;
+/// slow. More is read at once, below it.
+const READ_BUFFER: usize = 4 << 10;
 /// How many bytes of frames are collected before they are written without being flushed.
 const WRITE_BUFFER: usize = 64 << 10;
 /// Room for what is not counted against the write credit: pings, pongs, acknowledgements, a close.

@@ -11,6 +11,7 @@ use perennial_core::{Message, Notice, Outgoing};
 
 use super::handle::{Handle, Sending};
 use crate::builder::Builder;
+use crate::engine::{Batch, Found};
 
 /// A connection that a [`Driver`](super::Driver) drives.
 ///
@@ -26,11 +27,12 @@ use crate::builder::Builder;
 #[derive(Debug)]
 pub struct Client {
     pub(super) handle: Handle,
+    batch: Batch,
 }
 
 impl Client {
     pub(super) fn new(handle: Handle) -> Self {
-        Self { handle }
+        Self { handle, batch: Batch::default() }
     }
 
     /// A client to be, for `url`.
@@ -62,8 +64,12 @@ impl Client {
 
     /// The next notice and when it came, since the start, if there is one already.
     pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
-        let fetched = self.handle.shared().inbox.try_take()?;
-        Some(self.handle.shared().account(fetched))
+        if let Some(next) = self.batch.next() {
+            return Some(next);
+        }
+        let shared = self.handle.shared();
+        shared.account(shared.inbox.try_fetch(&mut self.batch));
+        self.batch.next()
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed over.
@@ -88,8 +94,16 @@ impl Client {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Duration, Notice)>> {
-        let fetched = self.handle.shared().inbox.poll_take(cx);
-        fetched.map(|fetched| fetched.map(|fetched| self.handle.shared().account(fetched)))
+        loop {
+            if let Some(next) = self.batch.next() {
+                return Poll::Ready(Some(next));
+            }
+            let shared = self.handle.shared();
+            let fetched = std::task::ready!(shared.inbox.poll_fetch(&mut self.batch, cx));
+            if shared.account(fetched) == Found::Ended {
+                return Poll::Ready(None);
+            }
+        }
     }
 }
 

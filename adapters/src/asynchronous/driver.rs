@@ -3,13 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant as StdInstant};
 
 use perennial_core::{Closed, Instant};
 
 use super::Runtime;
 use super::dialer::Dialer;
+use super::ready::Signal;
 use crate::engine::{Engine, Parts, ToInbox, Turn};
 
 /// How many turns are taken before the executor's other tasks have theirs.
@@ -26,6 +28,9 @@ const SLACK: Duration = Duration::from_millis(1);
 pub struct Driver<R: Runtime> {
     engine: Engine<Dialer<R>, ToInbox>,
     timer: Option<Timer>,
+    /// Whether the timer has something to say.
+    alarm: Arc<Signal>,
+    alarm_waker: Waker,
     closed: Option<Closed>,
 }
 
@@ -40,43 +45,58 @@ impl<R: Runtime> Unpin for Driver<R> {}
 
 impl<R: Runtime> Driver<R> {
     pub(super) fn new(parts: Parts, runtime: R, sink: ToInbox) -> Self {
-        let engine = Engine::new(parts, Dialer::new(runtime), sink);
-        Self { engine, timer: None, closed: None }
+        let dialer = Dialer::new(runtime);
+        let alarm = Signal::new(&dialer.task);
+        let alarm_waker = Waker::from(Arc::clone(&alarm));
+        let engine = Engine::new(parts, dialer, sink);
+        Self { engine, timer: None, alarm, alarm_waker, closed: None }
     }
 
-    /// Has the next turn look at everything. What is not ready says so without a system call.
+    /// Has the next turn look at what may be ready.
     fn look(&mut self) {
         self.engine.look_at_dial();
         if let Some(link) = self.engine.link() {
-            link.fired(true, true);
+            let (readable, writable) = link.socket().readiness();
+            link.fired(readable, writable);
         }
     }
 
-    /// Sleeps until a deadline of the state machine, or of the dial.
-    fn sleep(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
-        let now = StdInstant::now();
-        let clock = self.engine.shared().clock();
-        let until = until.and_then(|until| now.checked_add(clock.until(until)));
-        let Some(at) = until.into_iter().chain(self.engine.dial_deadline()).min() else {
+    /// Sleeps until a deadline of the state machine, or of the dial. `now` is how late it is.
+    fn sleep(&mut self, now: Instant, until: Option<Instant>) -> Poll<()> {
+        let dial_deadline = self.engine.dial_deadline();
+        if until.is_none() && dial_deadline.is_none() {
+            self.timer = None;
+            return Poll::Pending;
+        }
+        let present = StdInstant::now();
+        let until = until.and_then(|until| present.checked_add(until.since(now)));
+        let Some(at) = until.into_iter().chain(dial_deadline).min() else {
             self.timer = None;
             return Poll::Pending;
         };
+        if at <= present {
+            return Poll::Ready(());
+        }
         loop {
-            if at <= StdInstant::now() {
-                return Poll::Ready(());
-            }
             // One that fires too early is left alone: deadlines move on with every message, and a
             // timer set anew each time would cost more than one wake-up that finds nothing to do.
             let timer = match &mut self.timer {
                 Some(timer) if timer.fires <= at + SLACK => timer,
                 other => {
+                    self.alarm.raise();
                     let future = Box::pin(self.engine.network().runtime.sleep_until(at));
                     other.insert(Timer { fires: at, future })
                 }
             };
-            match timer.future.as_mut().poll(cx) {
+            if !self.alarm.take() {
+                return Poll::Pending;
+            }
+            match timer.future.as_mut().poll(&mut Context::from_waker(&self.alarm_waker)) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => self.timer = None,
+            }
+            if at <= StdInstant::now() {
+                return Poll::Ready(());
             }
         }
     }
@@ -98,7 +118,7 @@ impl<R: Runtime> Future for Driver<R> {
         for _ in 0..TURNS {
             match this.engine.turn(cx.waker()) {
                 Turn::Busy => {}
-                Turn::Idle(until) => match this.sleep(until, cx) {
+                Turn::Idle(now, until) => match this.sleep(now, until) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(()) => this.look(),
                 },

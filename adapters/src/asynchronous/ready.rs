@@ -38,6 +38,16 @@ impl Signal {
     pub(super) fn new(task: &Arc<AtomicWaker>) -> Arc<Self> {
         Arc::new(Self { ready: AtomicBool::new(true), task: Arc::clone(task) })
     }
+
+    /// Notes that something may be ready.
+    pub(super) fn raise(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Whether something may be ready. It is forgotten.
+    pub(super) fn take(&self) -> bool {
+        self.ready.swap(false, Ordering::AcqRel)
+    }
 }
 
 impl Wake for Signal {
@@ -46,7 +56,7 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.store(true, Ordering::Release);
+        self.raise();
         self.task.wake();
     }
 }
@@ -57,19 +67,15 @@ impl Side {
         Self { waker: Waker::from(Arc::clone(&signal)), signal }
     }
 
-    fn look(&self) {
-        self.signal.ready.store(true, Ordering::Release);
-    }
-
     /// Does something that may have to wait.
     fn ask<T>(&self, act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
         // Before it is asked: what becomes ready meanwhile must not be forgotten.
-        if !self.signal.ready.swap(false, Ordering::AcqRel) {
+        if !self.signal.take() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match act(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(result) => {
-                self.look();
+                self.signal.raise();
                 result
             }
             // It may be ready again by now, or have asked to be left alone for this turn: then the
@@ -84,6 +90,12 @@ impl<Io> Ready<Io> {
     pub(super) fn new(io: Io, task: &Arc<AtomicWaker>) -> Self {
         Self { io, reading: Side::new(task), writing: Side::new(task) }
     }
+
+    /// Whether it may be read from, and written to, without waiting.
+    pub(super) fn readiness(&self) -> (bool, bool) {
+        let is_ready = |side: &Side| side.signal.ready.load(Ordering::Acquire);
+        (is_ready(&self.reading), is_ready(&self.writing))
+    }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Socket for Ready<Io> {
@@ -95,7 +107,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket for Ready<Io> {
     }
 
     fn look(&mut self) {
-        self.reading.look();
+        self.reading.signal.raise();
     }
 
     fn watch(&mut self, _: bool, _: bool) -> io::Result<()> {

@@ -7,6 +7,7 @@ use perennial_core::{Closed, Message, Notice};
 
 use super::handle::Handle;
 use crate::builder::Builder;
+use crate::engine::{Batch, Found};
 use crate::error::Timeout;
 
 /// A connection that is driven by a thread of its own.
@@ -22,11 +23,12 @@ use crate::error::Timeout;
 #[derive(Debug)]
 pub struct Client {
     handle: Handle,
+    batch: Batch,
 }
 
 impl Client {
     pub(super) fn new(handle: Handle) -> Self {
-        Self { handle }
+        Self { handle, batch: Batch::default() }
     }
 
     /// A client to be, for `url`.
@@ -78,8 +80,12 @@ impl Client {
 
     /// The next notice and when it came, since the start, if there is one already.
     pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
-        let fetched = self.handle.shared().inbox.try_take()?;
-        Some(self.handle.shared().account(fetched))
+        if let Some(next) = self.batch.next() {
+            return Some(next);
+        }
+        let shared = self.handle.shared();
+        shared.account(shared.inbox.try_fetch(&mut self.batch));
+        self.batch.next()
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed
@@ -111,9 +117,17 @@ impl Client {
         self.handle.shared().inbox.coalesced()
     }
 
-    fn fetch(&self, deadline: Option<Instant>) -> Result<Option<(Duration, Notice)>, Timeout> {
-        let fetched = self.handle.shared().inbox.wait(deadline)?;
-        Ok(fetched.map(|fetched| self.handle.shared().account(fetched)))
+    fn fetch(&mut self, deadline: Option<Instant>) -> Result<Option<(Duration, Notice)>, Timeout> {
+        loop {
+            if let Some(next) = self.batch.next() {
+                return Ok(Some(next));
+            }
+            let shared = self.handle.shared();
+            let fetched = shared.inbox.wait(&mut self.batch, deadline)?;
+            if shared.account(fetched) == Found::Ended {
+                return Ok(None);
+            }
+        }
     }
 }
 

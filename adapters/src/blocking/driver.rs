@@ -44,8 +44,8 @@ impl<S: Sink> Driver<S> {
             match self.engine.turn(&waker) {
                 Turn::Busy => {}
                 Turn::Over(closed) => return closed,
-                Turn::Idle(until) => {
-                    if let Err(error) = self.sleep(until) {
+                Turn::Idle(now, until) => {
+                    if let Err(error) = self.sleep(now, until) {
                         let detail = format!("cannot wait for sockets: {error}");
                         return self.engine.shared().finish_early(&detail);
                     }
@@ -54,16 +54,15 @@ impl<S: Sink> Driver<S> {
         }
     }
 
-    /// Sleeps until a socket is ready, a deadline comes or a handle calls.
-    fn sleep(&mut self, until: Option<Instant>) -> io::Result<()> {
+    /// Sleeps until a socket is ready, a deadline comes or a handle calls. `now` is how late it is.
+    fn sleep(&mut self, now: Instant, until: Option<Instant>) -> io::Result<()> {
         if !self.engine.watch() {
             return Ok(());
         }
-        let clock = self.engine.shared().clock();
         let dial_deadline = self.engine.dial_deadline();
         let dial_left = dial_deadline.map(|at| at.saturating_duration_since(StdInstant::now()));
         let timeout: Option<Duration> =
-            until.map(|at| clock.until(at)).into_iter().chain(dial_left).min();
+            until.map(|at| at.since(now)).into_iter().chain(dial_left).min();
         self.readiness.clear();
         self.poller.wait(&mut self.readiness, timeout)?;
         for event in self.readiness.iter() {

@@ -1,13 +1,14 @@
 //! What waits for the application to fetch it, bounded.
 
 use std::collections::VecDeque;
+use std::ops::{AddAssign, SubAssign};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 #[cfg(feature = "async")]
 use std::task::{Context, Poll, Waker};
 #[cfg(any(feature = "blocking", test))]
 use std::time::Instant as StdInstant;
 
-use perennial_core::{Config, Instant, Notice};
+use perennial_core::{Config, Duration, Instant, Notice};
 
 #[cfg(any(feature = "blocking", test))]
 use crate::error::Timeout;
@@ -39,9 +40,7 @@ struct Queues {
     traffic: VecDeque<(u64, Instant, Notice)>,
     states: VecDeque<(u64, Instant, Notice)>,
     next: u64,
-    messages: usize,
-    bytes: usize,
-    reports: usize,
+    held: Held,
     coalesced: u64,
     /// Somebody waits for room.
     wanted: bool,
@@ -95,13 +94,81 @@ pub(crate) fn is_report(notice: &Notice) -> bool {
     kind(notice) == Kind::Report || matches!(notice, Notice::Duplicate { .. })
 }
 
-/// A notice that was fetched.
-#[derive(Debug)]
+/// How many notices are fetched under one lock at most.
+const BATCH: usize = 64;
+
+/// What was fetched together, and is handed to the application one by one. It counts against the
+/// limits until the next batch is fetched.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// With when they came, since the start.
+    notices: VecDeque<(Duration, Notice)>,
+    held: Held,
+}
+
+/// What counts against the limits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    messages: usize,
+    bytes: usize,
+    reports: usize,
+}
+
+impl Held {
+    fn of(notice: &Notice) -> Self {
+        match kind(notice) {
+            Kind::Inbound => Self { messages: 1, bytes: size(notice), reports: 0 },
+            Kind::Report => Self { reports: 1, ..Self::default() },
+            Kind::State => Self::default(),
+        }
+    }
+}
+
+impl AddAssign for Held {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.reports += other.reports;
+    }
+}
+
+impl SubAssign for Held {
+    fn sub_assign(&mut self, other: Self) {
+        self.messages -= other.messages;
+        self.bytes -= other.bytes;
+        self.reports -= other.reports;
+    }
+}
+
+impl Batch {
+    /// The next of them.
+    pub(crate) fn next(&mut self) -> Option<(Duration, Notice)> {
+        self.notices.pop_front()
+    }
+}
+
+/// What fetching came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fetched {
-    pub(crate) at: Instant,
-    pub(crate) notice: Notice,
+    pub(crate) found: Found,
     /// Whether the driver, or a sender, waits to hear that there is room again.
     pub(crate) makes_room: bool,
+}
+
+/// What was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Some,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing more will come.
+    Ended,
+}
+
+impl Fetched {
+    fn is_news(self) -> bool {
+        self.makes_room || self.found != Found::Nothing
+    }
 }
 
 impl Inbox {
@@ -155,35 +222,38 @@ impl Inbox {
             return false;
         }
         let mut queues = self.lock();
-        let lags = queues.reports >= self.max_messages;
+        let lags = queues.held.reports >= self.max_messages;
         queues.wanted |= lags;
         lags
     }
 
     /// Whether one of the limits for reading is reached, each divided by `part`.
     fn is_full(&self, queues: &Queues, part: usize) -> bool {
-        queues.messages > (self.max_messages - 1) / part
-            || queues.bytes > (self.max_bytes - 1) / part
+        queues.held.messages > (self.max_messages - 1) / part
+            || queues.held.bytes > (self.max_bytes - 1) / part
     }
 
-    /// The next notice, without waiting.
-    pub(crate) fn try_take(&self) -> Option<Fetched> {
-        self.take(&mut self.lock())
+    /// The next batch in the place of one that was used up, without waiting.
+    pub(crate) fn try_fetch(&self, batch: &mut Batch) -> Fetched {
+        self.fetch(&mut self.lock(), batch)
     }
 
-    /// The next notice; `None` when nothing more will come.
+    /// The next batch in the place of one that was used up; waits for it, or for something else
+    /// that is to be said.
     ///
     /// # Errors
     /// [`Timeout`] when nothing came before `deadline`.
     #[cfg(any(feature = "blocking", test))]
-    pub(crate) fn wait(&self, deadline: Option<StdInstant>) -> Result<Option<Fetched>, Timeout> {
+    pub(crate) fn wait(
+        &self,
+        batch: &mut Batch,
+        deadline: Option<StdInstant>,
+    ) -> Result<Fetched, Timeout> {
         let mut queues = self.lock();
         loop {
-            if let Some(fetched) = self.take(&mut queues) {
-                return Ok(Some(fetched));
-            }
-            if queues.finished {
-                return Ok(None);
+            let fetched = self.fetch(&mut queues, batch);
+            if fetched.is_news() {
+                return Ok(fetched);
             }
             queues.waiting = true;
             queues = match deadline {
@@ -204,13 +274,11 @@ impl Inbox {
 
     /// As [`wait`](Self::wait), for a task: it is woken when there is something.
     #[cfg(feature = "async")]
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Fetched>> {
+    pub(crate) fn poll_fetch(&self, batch: &mut Batch, cx: &mut Context<'_>) -> Poll<Fetched> {
         let mut queues = self.lock();
-        if let Some(fetched) = self.take(&mut queues) {
-            return Poll::Ready(Some(fetched));
-        }
-        if queues.finished {
-            return Poll::Ready(None);
+        let fetched = self.fetch(&mut queues, batch);
+        if fetched.is_news() {
+            return Poll::Ready(fetched);
         }
         match &mut queues.task {
             Some(task) => task.clone_from(cx.waker()),
@@ -219,27 +287,31 @@ impl Inbox {
         Poll::Pending
     }
 
-    fn take(&self, queues: &mut Queues) -> Option<Fetched> {
-        let order = |queue: &VecDeque<(u64, Instant, Notice)>| {
-            queue.front().map_or(u64::MAX, |(order, ..)| *order)
-        };
-        let from_traffic = order(&queues.traffic) < order(&queues.states);
-        let queue = if from_traffic { &mut queues.traffic } else { &mut queues.states };
-        let (_, at, notice) = queue.pop_front()?;
-        match kind(&notice) {
-            Kind::Inbound => {
-                queues.messages -= 1;
-                queues.bytes -= size(&notice);
+    fn fetch(&self, queues: &mut Queues, batch: &mut Batch) -> Fetched {
+        queues.held -= std::mem::take(&mut batch.held);
+        // Where somebody waits for room, or there is little, each notice counts as fetched at once.
+        let together = !queues.wanted && self.max_messages > BATCH;
+        for _ in 0..if together { BATCH } else { 1 } {
+            let Some((at, notice)) = queues.pop() else { break };
+            let held = Held::of(&notice);
+            if together {
+                batch.held += held;
+            } else {
+                queues.held -= held;
             }
-            Kind::Report => queues.reports -= 1,
-            Kind::State => {}
+            batch.notices.push_back((at.since(Instant::ZERO), notice));
         }
-        let lags = queues.reports > (self.max_messages - 1) / 2;
+        let lags = queues.held.reports > (self.max_messages - 1) / 2;
         let makes_room = queues.wanted && !lags && !self.is_full(queues, 2);
         if makes_room {
             queues.wanted = false;
         }
-        Some(Fetched { at, notice, makes_room })
+        let found = match (batch.notices.is_empty(), queues.finished) {
+            (false, _) => Found::Some,
+            (true, false) => Found::Nothing,
+            (true, true) => Found::Ended,
+        };
+        Fetched { found, makes_room }
     }
 
     /// How many notices about the state made room for later ones.
@@ -262,34 +334,36 @@ impl Inbox {
 }
 
 impl Queues {
+    /// The notice that came first.
+    fn pop(&mut self) -> Option<(Instant, Notice)> {
+        let order = |queue: &VecDeque<(u64, Instant, Notice)>| {
+            queue.front().map_or(u64::MAX, |(order, ..)| *order)
+        };
+        let from_traffic = order(&self.traffic) < order(&self.states);
+        let queue = if from_traffic { &mut self.traffic } else { &mut self.states };
+        queue.pop_front().map(|(_, at, notice)| (at, notice))
+    }
+
     fn put(&mut self, at: Instant, notice: Notice) {
         let order = self.next;
         self.next += 1;
-        match kind(&notice) {
-            Kind::Inbound => {
-                self.messages += 1;
-                self.bytes += size(&notice);
-                self.traffic.push_back((order, at, notice));
-            }
-            Kind::Report => {
-                self.reports += 1;
-                self.traffic.push_back((order, at, notice));
-            }
-            Kind::State => {
-                if self.states.len() >= MOST_STATES {
-                    self.states.pop_front();
-                    self.coalesced += 1;
-                }
-                self.states.push_back((order, at, notice));
-            }
+        self.held += Held::of(&notice);
+        if kind(&notice) != Kind::State {
+            self.traffic.push_back((order, at, notice));
+            return;
         }
+        if self.states.len() >= MOST_STATES {
+            self.states.pop_front();
+            self.coalesced += 1;
+        }
+        self.states.push_back((order, at, notice));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use perennial_core::{Duration, Message, Payload};
+    use perennial_core::{Message, Payload};
 
     fn inbox(reports: bool) -> Inbox {
         let mut builder = Config::builder();
@@ -307,6 +381,15 @@ mod tests {
         Notice::Suspended { outage: Duration::ZERO }
     }
 
+    /// The next notice, and whether fetching it made room.
+    fn take(inbox: &Inbox, batch: &mut Batch) -> (Option<Notice>, bool) {
+        if let Some((_, notice)) = batch.next() {
+            return (Some(notice), false);
+        }
+        let makes_room = inbox.try_fetch(batch).makes_room;
+        (batch.next().map(|(_, notice)| notice), makes_room)
+    }
+
     fn put(inbox: &Inbox, notices: impl IntoIterator<Item = Notice>) -> bool {
         inbox.put(Instant::ZERO, notices.into_iter())
     }
@@ -316,10 +399,11 @@ mod tests {
         let inbox = inbox(true);
         let notices = [message("a"), state(), Notice::Writable, message("b"), state()];
         put(&inbox, notices.clone());
+        let batch = &mut Batch::default();
         for notice in notices {
-            assert_eq!(inbox.try_take().map(|fetched| fetched.notice), Some(notice));
+            assert_eq!(take(&inbox, batch).0, Some(notice));
         }
-        assert!(inbox.try_take().is_none());
+        assert!(take(&inbox, batch).0.is_none());
     }
 
     #[test]
@@ -330,18 +414,51 @@ mod tests {
             assert!(put(&inbox, first.iter().map(|text| message(text))), "not full yet");
             assert!(!put(&inbox, [message(last)]), "full");
             let mut taken = 0;
-            while let Some(fetched) = inbox.try_take() {
+            let batch = &mut Batch::default();
+            while let (Some(_), makes_room) = take(&inbox, batch) {
                 taken += 1;
-                assert_eq!(fetched.makes_room, taken == until_room, "told once, at {taken}");
+                assert_eq!(makes_room, taken == until_room, "told once, at {taken}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_fetched_together_counts_until_it_is_used_up() {
+        let mut builder = Config::builder();
+        builder.inbox.max_messages = 2 * BATCH;
+        let inbox = Inbox::new(&builder.build().expect("a config"), false);
+        assert!(put(&inbox, vec![message("a"); BATCH]));
+        let batch = &mut Batch::default();
+        assert_eq!(inbox.try_fetch(batch).found, Found::Some);
+        assert_eq!(batch.notices.len(), BATCH, "all of them");
+        assert!(!put(&inbox, vec![message("b"); BATCH]), "full: they count still");
+        while batch.next().is_some() {}
+        let fetched = inbox.try_fetch(batch);
+        assert_eq!(fetched, Fetched { found: Found::Some, makes_room: true });
+        assert_eq!(batch.notices.len(), 1, "somebody waited for room");
+    }
+
+    #[test]
+    fn room_is_made_even_if_there_is_nothing_left() {
+        let inbox = inbox(false);
+        let batch = &mut Batch::default();
+        assert_eq!(inbox.try_fetch(batch).found, Found::Nothing);
+        let mut builder = Config::builder();
+        builder.inbox.max_messages = BATCH + 1;
+        let inbox = Inbox::new(&builder.build().expect("a config"), false);
+        put(&inbox, vec![message("a"); BATCH]);
+        inbox.try_fetch(batch);
+        put(&inbox, [state()]);
+        assert!(!put(&inbox, [message("b")]), "full");
+        while batch.next().is_some() {}
+        assert!(inbox.try_fetch(batch).makes_room);
     }
 
     #[test]
     fn reports_come_only_if_wanted_and_hold_up_senders() {
         let unwanted = inbox(false);
         assert!(put(&unwanted, vec![Notice::Writable; 100]));
-        assert!(unwanted.try_take().is_none());
+        assert!(take(&unwanted, &mut Batch::default()).0.is_none());
         assert!(!unwanted.lags());
         let wanted = inbox(true);
         assert!(put(&wanted, vec![Notice::Writable; 3]));
@@ -356,7 +473,8 @@ mod tests {
         let inbox = inbox(false);
         assert!(put(&inbox, vec![state(); MOST_STATES + 7]), "they stop nothing");
         assert_eq!(inbox.coalesced(), 7);
-        assert_eq!(std::iter::from_fn(|| inbox.try_take()).count(), MOST_STATES);
+        let batch = &mut Batch::default();
+        assert_eq!(std::iter::from_fn(|| take(&inbox, batch).0).count(), MOST_STATES);
     }
 
     #[test]
@@ -364,15 +482,18 @@ mod tests {
         let inbox = inbox(false);
         put(&inbox, [message("a")]);
         inbox.finish();
-        assert!(inbox.wait(None).expect("no deadline").is_some());
-        assert!(inbox.wait(None).expect("no deadline").is_none());
+        let batch = &mut Batch::default();
+        assert_eq!(inbox.wait(batch, None).expect("no deadline").found, Found::Some);
+        assert!(batch.next().is_some());
+        assert_eq!(inbox.wait(batch, None).expect("no deadline").found, Found::Ended);
     }
 
     #[test]
     fn a_wait_ends_at_its_deadline() {
         let inbox = inbox(false);
         let soon = StdInstant::now() + Duration::from_millis(5);
-        assert_eq!(inbox.wait(Some(soon)).expect_err("nothing came"), Timeout);
+        let batch = &mut Batch::default();
+        assert_eq!(inbox.wait(batch, Some(soon)).expect_err("nothing came"), Timeout);
     }
 
     #[test]
@@ -381,6 +502,6 @@ mod tests {
         put(&inbox, vec![message("abcde"); 2]);
         inbox.abandon();
         assert!(put(&inbox, vec![message("abcde"); 9]), "reading goes on");
-        assert!(inbox.try_take().is_none());
+        assert!(take(&inbox, &mut Batch::default()).0.is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! A driver brings a [`Network`] of sockets that never block, takes turns, and sleeps in its own way
 //! between them.
 
+mod ahead;
 mod control;
 mod dial;
 mod inbox;
@@ -18,9 +19,9 @@ mod wire;
 
 pub use control::Control;
 pub(crate) use dial::Dialing;
-pub(crate) use inbox::Inbox;
 #[cfg(feature = "blocking")]
 pub(crate) use inbox::is_report;
+pub(crate) use inbox::{Batch, Found, Inbox};
 pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]

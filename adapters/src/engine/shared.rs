@@ -9,11 +9,11 @@ use std::task::Waker;
 use std::thread::ThreadId;
 
 use perennial_core::{
-    Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, Duration, End, EndKind,
-    Event, Instant, Notice, Reason, Rejected, TransportId, code,
+    Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, End, EndKind, Event,
+    Instant, Reason, Rejected, TransportId, code,
 };
 
-use super::inbox::{Fetched, Inbox};
+use super::inbox::{Fetched, Found, Inbox};
 use super::lookup::Prepared;
 use crate::clock::Clock;
 
@@ -162,13 +162,12 @@ impl Shared {
         self.clock
     }
 
-    /// Hands on what was fetched, with when it came since the start; lets the driver know if that
-    /// made the room it waits for.
-    pub(crate) fn account(&self, fetched: Fetched) -> (Duration, Notice) {
+    /// Lets the driver know if fetching made the room that it waits for. Returns what was found.
+    pub(crate) fn account(&self, fetched: Fetched) -> Found {
         if fetched.makes_room {
             self.resume();
         }
-        (Duration::from_nanos(fetched.at.as_nanos()), fetched.notice)
+        fetched.found
     }
 
     /// The application has fetched enough for reading and sending to go on.

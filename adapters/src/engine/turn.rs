@@ -74,8 +74,9 @@ pub(crate) struct Engine<N: Network, S> {
 pub(crate) enum Turn {
     /// Something was done; there may be more.
     Busy,
-    /// There is nothing to do before this deadline. The waker is called if that changes.
-    Idle(Option<Instant>),
+    /// It is this late, and there is nothing to do before this deadline. The waker is called if
+    /// that changes.
+    Idle(Instant, Option<Instant>),
     /// It is over.
     Over(Closed),
 }
@@ -84,7 +85,8 @@ pub(crate) enum Turn {
 enum Advice {
     /// There is something to do, at this time.
     Act(Instant),
-    Sleep(Option<Instant>),
+    /// There is nothing to do from this time until that, save to tell the application.
+    Sleep(Instant, Option<Instant>),
 }
 
 impl<N: Network, S: Sink> Engine<N, S> {
@@ -145,14 +147,19 @@ impl<N: Network, S: Sink> Engine<N, S> {
         match self.consult(waker) {
             Advice::Act(now) => {
                 self.awake = self.awake.saturating_add(1);
-                match self.act(now) {
+                self.act();
+                match self.tell_application(now) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
                     None => Turn::Busy,
                 }
             }
-            Advice::Sleep(until) => {
+            Advice::Sleep(now, until) => {
                 self.awake = 0;
-                Turn::Idle(until)
+                match self.tell_application(now) {
+                    Some(closed) => Turn::Over(self.shared.finish(&closed)),
+                    None if self.events.is_empty() => Turn::Idle(now, until),
+                    None => Turn::Busy,
+                }
             }
         }
     }
@@ -244,11 +251,11 @@ impl<N: Network, S: Sink> Engine<N, S> {
             self.tell(&mut core, now, event);
         }
         let until = loop {
-            if self.actions.len() >= ACTIONS {
-                break None;
+            if self.actions.len() + self.notices.len() >= ACTIONS {
+                break Some(now);
             }
             match core.next() {
-                Ok(action) => self.actions.push_back(action),
+                Ok(action) => self.take(action),
                 Err(Some(until)) if until <= now => {
                     // An answer that lies in the kernel unread must not be missed.
                     if let Some(link) = &mut self.link
@@ -267,21 +274,31 @@ impl<N: Network, S: Sink> Engine<N, S> {
         core.relieve();
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
-        if !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
+        let late = until.is_some_and(|until| until <= now);
+        if late || !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
             return Advice::Act(now);
         }
         core.fall_asleep(until, waker);
-        Advice::Sleep(until)
+        Advice::Sleep(now, until)
+    }
+
+    /// Takes what is to be done, and what the application is to be told after that.
+    fn take(&mut self, action: Action) {
+        match action {
+            Action::Notify(notice) => self.notices.push(notice),
+            action => self.actions.push_back(action),
+        }
     }
 
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
         while let Err(Rejected::Busy(refused)) = core.connection.handle(now, event) {
-            let before = self.actions.len();
+            let before = self.actions.len() + self.notices.len();
             while let Ok(action) = core.next() {
-                self.actions.push_back(action);
+                self.take(action);
             }
-            debug_assert!(self.actions.len() > before, "busy with nothing");
-            if self.actions.len() == before {
+            let progress = self.actions.len() + self.notices.len() > before;
+            debug_assert!(progress, "busy with nothing");
+            if !progress {
                 return;
             }
             event = refused;
@@ -289,8 +306,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
     }
 
     /// Does what is to be done, and flushes once.
-    fn act(&mut self, now: Instant) -> Option<Closed> {
-        let mut closed = None;
+    fn act(&mut self) {
         while let Some(action) = self.actions.pop_front() {
             match action {
                 Action::Write { transport, index, frame } => {
@@ -298,17 +314,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
                         link.write(index, frame);
                     }
                 }
-                Action::Notify(notice) => {
-                    journal::note(&notice);
-                    self.ask_retry_hook(&notice);
-                    if let Notice::Closed(end) = &notice {
-                        closed = Some(end.clone());
-                    }
-                    self.notices.push(notice);
-                }
                 Action::Dial { transport, attempt } => self.dial(transport, attempt),
                 Action::Abort { transport } => self.drop_transport(transport),
-                Action::Wait { .. } => {}
+                Action::Notify(_) | Action::Wait { .. } => {}
             }
         }
         if let Some(link) = &mut self.link
@@ -316,7 +324,44 @@ impl<N: Network, S: Sink> Engine<N, S> {
         {
             self.events.extend(link.flush());
         }
-        self.deliver(now);
+    }
+
+    fn link_of(&mut self, transport: TransportId) -> Option<&mut Link<N::Socket>> {
+        self.link.as_mut().filter(|link| link.transport() == transport)
+    }
+
+    /// Tells the application what it is to know. Returns the end, if that has come.
+    fn tell_application(&mut self, now: Instant) -> Option<Closed> {
+        if self.notices.is_empty() {
+            return None;
+        }
+        let (mut closed, mut somebody_waits) = (None, false);
+        for at in 0..self.notices.len() {
+            let Some(notice) = self.notices.get(at) else { break };
+            journal::note(notice);
+            match notice {
+                Notice::Closed(end) => closed = Some(end.clone()),
+                Notice::StateChanged { .. } | Notice::Writable => somebody_waits = true,
+                Notice::Retrying { .. } => self.ask_retry_hook(at),
+                Notice::Message(_)
+                | Notice::Duplicate { .. }
+                | Notice::Flushed { .. }
+                | Notice::Acknowledged { .. }
+                | Notice::Undelivered { .. }
+                | Notice::Dialing { .. }
+                | Notice::Suspended { .. }
+                | Notice::Pong { .. }
+                | Notice::Dead { .. }
+                | Notice::Warning(_) => {}
+            }
+        }
+        if !self.sink.put(now, &mut self.notices) && !self.paused {
+            self.paused = true;
+            self.events.push_back(Event::PauseReads);
+        }
+        if somebody_waits || closed.is_some() {
+            self.shared.lock().announce();
+        }
         if closed.is_some()
             && let Some(link) = &mut self.link
         {
@@ -325,30 +370,11 @@ impl<N: Network, S: Sink> Engine<N, S> {
         closed
     }
 
-    fn link_of(&mut self, transport: TransportId) -> Option<&mut Link<N::Socket>> {
-        self.link.as_mut().filter(|link| link.transport() == transport)
-    }
-
-    fn deliver(&mut self, now: Instant) {
-        if self.notices.is_empty() {
-            return;
-        }
-        let matters = |notice: &Notice| {
-            matches!(notice, Notice::StateChanged { .. } | Notice::Writable | Notice::Closed(_))
-        };
-        let somebody_waits = self.notices.iter().any(matters);
-        if !self.sink.put(now, &mut self.notices) && !self.paused {
-            self.paused = true;
-            self.events.push_back(Event::PauseReads);
-        }
-        if somebody_waits {
-            self.shared.lock().announce();
-        }
-    }
-
-    fn ask_retry_hook(&mut self, notice: &Notice) {
+    /// Asks the retry hook about the notice in this place.
+    fn ask_retry_hook(&mut self, at: usize) {
         if let Some(hook) = &mut self.retry_hook
-            && let Notice::Retrying { attempt, delay, outage, reason, .. } = notice
+            && let Some(Notice::Retrying { attempt, delay, outage, reason, .. }) =
+                self.notices.get(at)
         {
             let context = RetryContext {
                 attempt: *attempt,

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use perennial_core::End;
 
+use super::ahead::Ahead;
 use super::network::Socket;
 use crate::mapping;
 
@@ -185,8 +186,8 @@ impl<S: Socket> TlsStream<S> {
 #[derive(Debug)]
 pub(crate) struct Wire<S> {
     stream: Stream<S>,
-    /// What was read too early: it is read first.
-    early: Vec<u8>,
+    /// What was read and `tungstenite` has not taken yet.
+    ahead: Ahead,
     received: u64,
     accepted: u64,
     share: usize,
@@ -198,7 +199,7 @@ impl<S: Socket> Wire<S> {
     pub(crate) fn new(stream: Stream<S>) -> Self {
         Self {
             stream,
-            early: Vec::new(),
+            ahead: Ahead::default(),
             received: 0,
             accepted: 0,
             share: 0,
@@ -210,12 +211,13 @@ impl<S: Socket> Wire<S> {
     /// Begins a turn in which at most `share` bytes are read.
     pub(crate) fn begin(&mut self, share: usize) {
         self.share = share;
-        self.dry = false;
+        // Of what lies here already nobody has told that the kernel has more.
+        self.dry &= !self.ahead.is_empty();
     }
 
     /// Has these bytes read before any others.
     pub(crate) fn put_back(&mut self, early: Vec<u8>) {
-        self.early = early;
+        self.ahead.put_back(early);
     }
 
     /// Whether this turn's share is used up, so that there may be more.
@@ -259,23 +261,23 @@ impl<S: Socket> Wire<S> {
 impl<S: Socket> Read for Wire<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.share);
-        if self.dry || (most == 0 && !buffer.is_empty()) {
+        if most == 0 && !buffer.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        if !self.early.is_empty() {
-            let count = self.early.len().min(most);
-            buffer[..count].copy_from_slice(&self.early[..count]);
-            self.early.drain(..count);
-            self.received += count as u64;
-            return Ok(count);
+        if self.ahead.is_empty() {
+            if self.dry {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let stream = &mut self.stream;
+            let is_full = self.ahead.fill(|buffer| stream.read(buffer))?;
+            // A short read has emptied the kernel's buffer. Where what comes after it is told,
+            // there is no need to ask again.
+            let is_short = !is_full && !self.ahead.is_empty();
+            self.dry = S::TELLS_AFTER_SHORT_READ && is_short && self.stream.is_plain();
         }
-        let count = self.stream.read(&mut buffer[..most])?;
+        let count = self.ahead.take(&mut buffer[..most]);
         self.received += count as u64;
         self.share -= count;
-        // A short read has emptied the kernel's buffer. Where what comes after it is told, there is
-        // no need to ask again.
-        let is_short = count > 0 && count < most;
-        self.dry = S::TELLS_AFTER_SHORT_READ && is_short && self.stream.is_plain();
         Ok(count)
     }
 }

@@ -13,7 +13,7 @@ use crate::task::{Task, Work};
 /// How long a step may take before something is wrong.
 const LONG: Duration = Duration::from_secs(60);
 
-pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
+pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let url = task.url(url);
     let host = url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
     let stream = TcpStream::connect(host)?;
@@ -61,7 +61,7 @@ pub(crate) fn config() -> Result<Config, Fault> {
     Ok(config.build()?)
 }
 
-pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
+pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let builder = Client::builder(&task.url(url)).config(config()?);
     let mut client = builder.reports(task.work == Work::Send).connect()?;
     client.wait_open(LONG)?;

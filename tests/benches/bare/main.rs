@@ -2,7 +2,7 @@
 //! `async-tungstenite` on the same runtime.
 //!
 //! ```text
-//! cargo bench -p perennial-tests --bench bare [-- [--rounds=N] [DRIVER …]]
+//! cargo bench -p perennial-tests --bench bare [-- [--rounds=N] [--only=ours|bare] [DRIVER …] [TASK …]]
 //! ```
 //!
 //! Every sample has a connection of its own to one server in this process. The samples of the two
@@ -26,7 +26,7 @@ use task::{TASKS, Task};
 type Fault = Box<dyn Error + Send + Sync>;
 
 /// Runs one sample of a task and says how long it took, per message.
-type Sample = fn(&Task, &str) -> Result<Duration, Fault>;
+type Sample = fn(&'static Task, &str) -> Result<Duration, Fault>;
 
 /// A driver, and what it is measured against.
 struct Driver {
@@ -79,17 +79,38 @@ fn compare(driver: &Driver, task: &'static Task, url: &str, rounds: usize) -> Re
     Ok(met)
 }
 
+/// Runs one of the two without the other, for a profiler to look at.
+fn alone(
+    driver: &Driver,
+    task: &'static Task,
+    ours: bool,
+    url: &str,
+    rounds: usize,
+) -> Result<(), Fault> {
+    let sample = || {
+        if ours { (driver.ours)(task, url) } else { (driver.bare)(task.peer(), url) }
+    };
+    let samples = (0..rounds).map(|_| sample()).collect::<Result<Vec<_>, _>>()?;
+    println!("       {:<34}  {:>9.2?}", task.name, median(samples));
+    Ok(())
+}
+
 fn main() -> ExitCode {
-    let mut rounds = 7;
-    let mut wanted = Vec::new();
+    let (mut rounds, mut only) = (7, None);
+    let (mut wanted, mut tasks) = (Vec::new(), Vec::new());
     for argument in std::env::args().skip(1) {
         match argument.strip_prefix("--rounds=").map(str::parse) {
             Some(Ok(number)) => rounds = number,
+            None if argument == "--only=ours" => only = Some(true),
+            None if argument == "--only=bare" => only = Some(false),
             // What `cargo bench` itself passes on.
             None if argument == "--bench" => {}
             None if DRIVERS.iter().any(|driver| driver.name == argument) => wanted.push(argument),
+            None if TASKS.iter().any(|task| task.name == argument) => tasks.push(argument),
             Some(Err(_)) | None => {
-                println!("what is {argument}? There are --rounds=N and the drivers' names");
+                println!(
+                    "what is {argument}? There are --rounds=N, --only=ours, --only=bare, and the names of drivers and tasks"
+                );
                 return ExitCode::from(2);
             }
         }
@@ -103,7 +124,13 @@ fn main() -> ExitCode {
             }
             println!("{}: time per message, ours to bare", driver.name);
             for task in &TASKS {
-                met &= compare(driver, task, &url, rounds)?;
+                if !tasks.is_empty() && !tasks.iter().any(|name| name == task.name) {
+                    continue;
+                }
+                match only {
+                    None => met &= compare(driver, task, &url, rounds)?,
+                    Some(ours) => alone(driver, task, ours, &url, rounds)?,
+                }
             }
         }
         Ok(met)

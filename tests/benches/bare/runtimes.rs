@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_tungstenite::WebSocketStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::StreamExt as _;
-use perennial::asynchronous::{Client, Runtime};
+use perennial::asynchronous::Client;
 use perennial::{Builder, Notice, Outgoing, Payload};
 use tungstenite::{Message, Utf8Bytes};
 
@@ -120,99 +120,114 @@ fn address(url: &str) -> Result<std::net::SocketAddr, Fault> {
     Ok(url.trim_start_matches("ws://").trim_end_matches('/').parse()?)
 }
 
-/// The client and its driver in one task.
-async fn together<R: Runtime>(task: &Task, url: &str, runtime: R) -> Result<Duration, Fault> {
-    let (client, driver) = builder(task, url)?.connect_on(runtime)?;
-    let driven = async {
-        let closed = driver.await;
-        Err(closed.reason.to_string().into())
-    };
-    futures_lite::future::or(ours_on(task, client), driven).await
-}
-
+/// Runs on `smol`, in a task of its own.
 pub(crate) mod smol {
     use super::*;
 
-    fn run<T>(work: impl Future<Output = T>) -> T {
-        ::smol::block_on(work)
+    fn run(
+        work: impl Future<Output = Result<Duration, Fault>> + Send + 'static,
+    ) -> Result<Duration, Fault> {
+        ::smol::block_on(::smol::spawn(work))
     }
 
-    pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(async {
-            let io = ::smol::net::TcpStream::connect(address(url)?).await?;
+    pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let url = url.to_owned();
+        run(async move {
+            let io = ::smol::net::TcpStream::connect(address(&url)?).await?;
             io.set_nodelay(true)?;
-            bare_on(task, url, io).await
+            bare_on(task, &url, io).await
         })
     }
 
-    pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(together(task, url, perennial::smol::Smol))
+    pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let builder = builder(task, url)?;
+        run(async move { ours_on(task, perennial::smol::spawn(builder)?).await })
     }
 }
 
+/// Runs on `async-std`, in a task of its own.
 pub(crate) mod async_std {
     use super::*;
 
-    fn run<T>(work: impl Future<Output = T>) -> T {
-        ::async_std::task::block_on(work)
+    fn run(
+        work: impl Future<Output = Result<Duration, Fault>> + Send + 'static,
+    ) -> Result<Duration, Fault> {
+        ::async_std::task::block_on(::async_std::task::spawn(work))
     }
 
-    pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(async {
-            let io = ::async_std::net::TcpStream::connect(address(url)?).await?;
+    pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let url = url.to_owned();
+        run(async move {
+            let io = ::async_std::net::TcpStream::connect(address(&url)?).await?;
             io.set_nodelay(true)?;
-            bare_on(task, url, io).await
+            bare_on(task, &url, io).await
         })
     }
 
-    pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(together(task, url, perennial::async_std::AsyncStd))
+    pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let builder = builder(task, url)?;
+        run(async move { ours_on(task, perennial::async_std::spawn(builder)?).await })
     }
 }
 
-/// With one thread.
+/// Runs on `tokio` with one thread, in a task of its own.
 pub(crate) mod tokio {
     use super::*;
 
-    fn run<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let mut builder = ::tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().build()?.block_on(work)
+    fn run(
+        work: impl Future<Output = Result<Duration, Fault>> + Send + 'static,
+    ) -> Result<Duration, Fault> {
+        on(&::tokio::runtime::Builder::new_current_thread().enable_all().build()?, work)
     }
 
-    pub(super) async fn connect(url: &str) -> Result<impl AsyncRead + AsyncWrite + Unpin, Fault> {
-        let io = ::tokio::net::TcpStream::connect(address(url)?).await?;
-        io.set_nodelay(true)?;
-        Ok(async_tungstenite::tokio::TokioAdapter::new(io))
-    }
-
-    pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(async { bare_on(task, url, connect(url).await?).await })
-    }
-
-    pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
-        run(async { ours_on(task, perennial::tokio::spawn(builder(task, url)?)?).await })
-    }
-}
-
-/// With two threads, and everything in a task of its own.
-pub(crate) mod threads {
-    use super::*;
-
-    fn run<T: Send + 'static>(
-        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let mut builder = ::tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(2).enable_all().build()?;
+    pub(super) fn on(
+        runtime: &::tokio::runtime::Runtime,
+        work: impl Future<Output = Result<Duration, Fault>> + Send + 'static,
+    ) -> Result<Duration, Fault> {
         runtime.block_on(runtime.spawn(work))?
     }
 
-    pub(crate) fn bare(task: &Task, url: &str) -> Result<Duration, Fault> {
-        let (task, url) = (task.clone(), url.to_owned());
-        run(async move { bare_on(&task, &url, super::tokio::connect(&url).await?).await })
+    pub(super) async fn connect_bare(task: &Task, url: &str) -> Result<Duration, Fault> {
+        let io = ::tokio::net::TcpStream::connect(address(url)?).await?;
+        io.set_nodelay(true)?;
+        bare_on(task, url, async_tungstenite::tokio::TokioAdapter::new(io)).await
     }
 
-    pub(crate) fn ours(task: &Task, url: &str) -> Result<Duration, Fault> {
-        let (task, url) = (task.clone(), url.to_owned());
-        run(async move { ours_on(&task, perennial::tokio::spawn(builder(&task, &url)?)?).await })
+    pub(super) async fn connect_ours(
+        task: &Task,
+        builder: Result<Builder, Fault>,
+    ) -> Result<Duration, Fault> {
+        ours_on(task, perennial::tokio::spawn(builder?)?).await
+    }
+
+    pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let url = url.to_owned();
+        run(async move { connect_bare(task, &url).await })
+    }
+
+    pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        run(connect_ours(task, builder(task, url)))
+    }
+}
+
+/// Runs on `tokio` with two threads.
+pub(crate) mod threads {
+    use super::tokio::{connect_bare, connect_ours, on};
+    use super::*;
+
+    fn run(
+        work: impl Future<Output = Result<Duration, Fault>> + Send + 'static,
+    ) -> Result<Duration, Fault> {
+        let mut builder = ::tokio::runtime::Builder::new_multi_thread();
+        on(&builder.worker_threads(2).enable_all().build()?, work)
+    }
+
+    pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let url = url.to_owned();
+        run(async move { connect_bare(task, &url).await })
+    }
+
+    pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        run(connect_ours(task, builder(task, url)))
     }
 }
