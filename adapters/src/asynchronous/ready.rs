@@ -102,17 +102,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket for Ready<Io> {
     // A waker is called once only, and left with the stream by a read that has to wait.
     const TELLS_AFTER_SHORT_READ: bool = false;
 
-    fn fired(&mut self) {
-        // Noted already, by the signal.
-    }
-
     fn look(&mut self) {
         self.reading.signal.raise();
-    }
-
-    fn watch(&mut self, _: bool, _: bool) -> io::Result<()> {
-        // What had to wait is being watched for.
-        Ok(())
     }
 }
 

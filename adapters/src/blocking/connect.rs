@@ -1,74 +1,58 @@
 //! TCP connects that never block, watched by the poller.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use polling::Poller;
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::net::TcpStream;
+use mio::{Registry, Token};
 
-use super::polled::Polled;
-use crate::engine::{Network, Socket as _};
+use super::watched::Watched;
+use crate::engine::Network;
 
 /// Sockets that a poller watches.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    poller: Arc<Poller>,
-    /// The last key given to a socket. Keys are never used twice, so that an event of a socket that
-    /// is gone means nothing.
-    last_key: usize,
+    registry: Arc<Registry>,
+    /// The last token given to a socket. Tokens are never used twice, so that an event of a socket
+    /// that is gone means nothing.
+    last_token: usize,
 }
 
 impl Sockets {
-    pub(super) fn new(poller: &Arc<Poller>) -> Self {
-        Self { poller: Arc::clone(poller), last_key: 0 }
+    /// Sockets with tokens greater than `reserved`.
+    pub(super) fn new(registry: Registry, reserved: Token) -> Self {
+        Self { registry: Arc::new(registry), last_token: reserved.0 }
     }
 }
 
 /// A connect in progress.
 #[derive(Debug)]
-pub(super) struct Connecting(Option<Polled>);
+pub(super) struct Connecting(Option<Watched>);
 
 impl Network for Sockets {
-    type Socket = Polled;
+    type Socket = Watched;
     type Attempt = Connecting;
 
     fn connect(&mut self, address: SocketAddr) -> io::Result<Connecting> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
-        // Frames are collected before they are written; there is nothing left for Nagle to collect.
-        socket.set_tcp_nodelay(true)?;
-        match socket.connect(&address.into()) {
-            Ok(()) => {}
-            Err(error) if is_in_progress(&error) => {}
-            Err(error) => return Err(error),
-        }
-        self.last_key += 1;
-        let mut polled = Polled::new(&self.poller, self.last_key, TcpStream::from(socket));
-        polled.watch(false, true)?;
-        Ok(Connecting(Some(polled)))
+        let socket = TcpStream::connect(address)?;
+        self.last_token += 1;
+        let watched = Watched::new(&self.registry, Token(self.last_token), socket)?;
+        Ok(Connecting(Some(watched)))
     }
 
-    fn advance(&mut self, attempt: &mut Connecting) -> Option<io::Result<Polled>> {
-        let polled = attempt.0.as_mut()?;
-        polled.fired();
-        match connected(polled.socket()) {
-            Ok(true) => attempt.0.take().map(Ok),
-            Ok(false) => polled.watch(false, true).err().map(Err),
+    fn advance(&mut self, attempt: &mut Connecting) -> Option<io::Result<Watched>> {
+        let socket = attempt.0.as_ref()?.socket();
+        match connected(socket) {
+            // Frames are collected before they are written; there is nothing left for Nagle to
+            // collect. Not every system takes this before the socket is connected.
+            Ok(true) => match socket.set_nodelay(true) {
+                Ok(()) => attempt.0.take().map(Ok),
+                Err(error) => Some(Err(error)),
+            },
+            Ok(false) => None,
             Err(error) => Some(Err(error)),
         }
-    }
-}
-
-fn is_in_progress(error: &io::Error) -> bool {
-    // Windows says that it would block, the others that it is in progress.
-    error.kind() == io::ErrorKind::WouldBlock || {
-        #[cfg(unix)]
-        let in_progress =
-            error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
-        #[cfg(not(unix))]
-        let in_progress = false;
-        in_progress
     }
 }
 
@@ -88,24 +72,26 @@ fn connected(socket: &TcpStream) -> io::Result<bool> {
 mod tests {
     use super::*;
     use crate::engine::Race;
+    use mio::{Events, Poll};
     use perennial_core::{DialError, DialFailure};
-    use polling::Events;
-    use std::net::TcpListener;
+    use socket2::{Domain, Socket, Type};
+    use std::net::{TcpListener, TcpStream};
     use std::time::{Duration, Instant};
 
     fn run(addresses: Vec<SocketAddr>) -> Result<SocketAddr, DialFailure> {
-        let poller = Arc::new(Poller::new().expect("a poller"));
-        let mut sockets = Sockets::new(&poller);
+        let mut poll = Poll::new().expect("a poller");
+        let registry = poll.registry().try_clone().expect("a registry");
+        let mut sockets = Sockets::new(registry, Token(0));
         let mut race = Race::<Sockets>::new(addresses);
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(outcome) = race.advance(&mut sockets) {
-                return outcome.map(|polled| polled.socket().peer_addr().expect("connected"));
+                return outcome.map(|watched| watched.socket().peer_addr().expect("connected"));
             }
             assert!(Instant::now() < end, "the race ends");
             let until = race.deadline().unwrap_or(end).min(end);
-            let mut events = Events::new();
-            poller.wait_deadline(&mut events, until).expect("a wait");
+            let left = until.saturating_duration_since(Instant::now());
+            poll.poll(&mut Events::with_capacity(8), Some(left)).expect("a wait");
         }
     }
 

@@ -17,8 +17,8 @@ mod client;
 mod connect;
 mod driver;
 mod handle;
-mod polled;
 mod start;
+mod watched;
 
 pub use client::Client;
 pub use handle::Handle;

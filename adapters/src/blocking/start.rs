@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::thread;
 
 use perennial_core::{Closed, Duration, Notice};
-use polling::Poller;
 
 use super::callback::ToCallback;
 use super::client::Client;
-use super::connect::Sockets;
 use super::driver::Driver;
 use super::handle::Handle;
 use crate::builder::Builder;
-use crate::engine::{Engine, Parts, Sink, ToInbox};
+use crate::engine::{Parts, Sink, ToInbox};
 use crate::error::{Error, NotOpen};
 
 /// With the feature `blocking`.
@@ -57,8 +55,5 @@ impl Builder {
 }
 
 fn driver<S: Sink>(parts: Parts, sink: S) -> Result<Driver<S>, Error> {
-    let poller = Poller::new().map_err(|source| Error::Io { what: "watch sockets", source })?;
-    let poller = Arc::new(poller);
-    let engine = Engine::new(parts, Sockets::new(&poller), sink);
-    Ok(Driver::new(engine, poller))
+    Driver::new(parts, sink).map_err(|source| Error::Io { what: "watch sockets", source })
 }

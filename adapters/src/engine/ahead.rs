@@ -25,8 +25,10 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    /// Has these bytes taken first.
-    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+    /// Has these bytes taken before any others.
+    pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
+        bytes.extend_from_slice(self.buffer.get(self.unread.clone()).unwrap_or_default());
+        self.lend();
         self.unread = 0..bytes.len();
         self.buffer = bytes.into_boxed_slice();
     }
@@ -105,7 +107,10 @@ mod tests {
     #[test]
     fn what_was_put_back_comes_first() {
         let mut ahead = Ahead::default();
-        ahead.put_back(b"abc".to_vec());
+        fill(&mut ahead, b"ab:c").expect("filled");
+        let mut target = [0; 3];
+        assert_eq!(ahead.take(&mut target), 3);
+        ahead.put_back(b"ab".to_vec());
         let mut target = [0; 2];
         assert_eq!(ahead.take(&mut target), 2);
         assert_eq!(&target, b"ab");

@@ -11,7 +11,7 @@ use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult
 use tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::lookup::Prepared;
-use super::network::{Network, Socket};
+use super::network::Network;
 use super::race::Race;
 #[cfg(feature = "tls")]
 use super::wire::TlsStream;
@@ -122,17 +122,13 @@ fn step<N: Network>(
             Some(Err(failure)) => Err(failure),
         },
         #[cfg(feature = "tls")]
-        Stage::Securing(request, mut stream) => {
-            stream.socket().fired();
-            match stream.handshake() {
-                Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    stream.watch_handshake().map_err(|error| tls_failure(&request, &error))?;
-                    Ok(Step::Waits(Stage::Securing(request, stream)))
-                }
-                Err(error) => Err(tls_failure(&request, &error)),
+        Stage::Securing(request, mut stream) => match stream.handshake() {
+            Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Ok(Step::Waits(Stage::Securing(request, stream)))
             }
-        }
+            Err(error) => Err(tls_failure(&request, &error)),
+        },
         Stage::Sending(machine, expected) => send(machine, expected),
         Stage::Receiving(wire, answer, expected) => receive(wire, answer, expected, dialing.limits),
     }
@@ -184,14 +180,12 @@ fn send<N: Network>(
     mut machine: HandshakeMachine<Wire<N::Socket>>,
     expected: Expected,
 ) -> Result<Step<N>, DialFailure> {
-    machine.get_mut().stream().socket().fired();
     loop {
         // Which object would be read does not matter while it writes.
         let round = machine.single_round::<Response>();
         machine = match round.map_err(|error| mapping::handshake_failure(&error))? {
             RoundResult::Incomplete(machine) => machine,
-            RoundResult::WouldBlock(mut machine) => {
-                watch(machine.get_mut(), true)?;
+            RoundResult::WouldBlock(machine) => {
                 return Ok(Step::Waits(Stage::Sending(machine, expected)));
             }
             RoundResult::StageFinished(
@@ -210,7 +204,6 @@ fn receive<N: Network>(
     expected: Expected,
     limits: WebSocketConfig,
 ) -> Result<Step<N>, DialFailure> {
-    wire.stream().socket().fired();
     wire.begin(usize::MAX);
     let mut piece = [0; 4096];
     loop {
@@ -218,7 +211,6 @@ fn receive<N: Network>(
             Ok(0) => return Err(Answer::cut_off()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                watch(&mut wire, false)?;
                 return Ok(Step::Waits(Stage::Receiving(wire, answer, expected)));
             }
             Err(error) => return Err(mapping::handshake_failure(&error.into())),
@@ -232,13 +224,4 @@ fn receive<N: Network>(
             return Ok(Step::Open(Box::new(socket)));
         }
     }
-}
-
-fn watch<S: Socket>(wire: &mut Wire<S>, writing: bool) -> Result<(), DialFailure> {
-    // A write that failed is found out by reading.
-    let writing = writing && wire.broken().is_none();
-    wire.stream()
-        .socket()
-        .watch(!writing, writing)
-        .map_err(|error| DialFailure::new(DialError::Handshake, error.to_string()))
 }

@@ -78,7 +78,6 @@ impl<S: Socket> Link<S> {
 
     /// Takes what was told of the socket.
     pub(crate) fn fired(&mut self, readable: bool, writable: bool) {
-        self.socket().fired();
         self.probe |= readable;
         self.dirty |= writable && self.blocked;
     }
@@ -108,14 +107,6 @@ impl<S: Socket> Link<S> {
     fn is_choked(&self) -> bool {
         let waiting = self.end.saturating_sub(self.socket.get_ref().accepted());
         self.blocked && waiting > self.allowance.saturating_add(self.largest)
-    }
-
-    /// Watches for what this link waits for.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn watch(&mut self, reading: bool) -> io::Result<()> {
-        let readable = reading && !self.is_choked();
-        let writable = self.blocked;
-        self.socket().watch(readable, writable)
     }
 
     /// Has the next turn flush again what the kernel did not take, in case nobody has told that

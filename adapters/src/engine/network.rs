@@ -10,14 +10,8 @@ pub(crate) trait Socket: Read + Write {
     /// reading did not fail with [`io::ErrorKind::WouldBlock`].
     const TELLS_AFTER_SHORT_READ: bool;
 
-    /// Notes that something may have happened to the socket.
-    fn fired(&mut self);
-
     /// Has the next read ask the operating system, whatever was told before.
     fn look(&mut self);
-
-    /// Says what the driver is to be woken for.
-    fn watch(&mut self, readable: bool, writable: bool) -> io::Result<()>;
 }
 
 /// The way to the peers.

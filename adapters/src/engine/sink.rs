@@ -8,6 +8,9 @@ use super::shared::Shared;
 
 /// Takes the notices.
 pub(crate) trait Sink {
+    /// Whether taking a notice may itself give commands.
+    const COMMANDS: bool;
+
     /// Takes notices that came at `at`. Returns whether the driver should read on.
     fn put(&mut self, at: Instant, notices: &mut Vec<Notice>) -> bool;
 }
@@ -17,6 +20,8 @@ pub(crate) trait Sink {
 pub(crate) struct ToInbox(pub(crate) Arc<Shared>);
 
 impl Sink for ToInbox {
+    const COMMANDS: bool = false;
+
     fn put(&mut self, at: Instant, notices: &mut Vec<Notice>) -> bool {
         self.0.inbox.put(at, notices.drain(..))
     }

@@ -164,18 +164,6 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
-    /// Says what the sockets are watched for during the sleep. Returns whether that is known; if
-    /// not, there is news for the next turn.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn watch(&mut self) -> bool {
-        let Some(link) = &mut self.link else { return true };
-        let Err(error) = link.watch(!self.paused) else { return true };
-        let end = End { kind: EndKind::Io, detail: error.to_string().into() };
-        self.events.push_back(Event::Ended { transport: link.transport(), end });
-        self.link = None;
-        false
-    }
-
     /// Moves bytes as far as the sockets are ready.
     fn exchange(&mut self) {
         self.has_read = false;
@@ -275,7 +263,14 @@ impl<N: Network, S: Sink> Engine<N, S> {
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);
-        if late || !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
+        let may_command = S::COMMANDS && !self.notices.is_empty();
+        if late
+            || may_command
+            || !self.actions.is_empty()
+            || reads_on
+            || flushes_on
+            || self.dial_is_due
+        {
             return Advice::Act(now);
         }
         core.fall_asleep(until, waker);

@@ -129,11 +129,6 @@ impl<S: Socket> TlsStream<S> {
         }
     }
 
-    pub(crate) fn watch_handshake(&mut self) -> io::Result<()> {
-        let (readable, writable) = (self.session.wants_read(), self.session.wants_write());
-        self.socket().watch(readable || !writable, writable)
-    }
-
     pub(crate) fn socket(&mut self) -> &mut S {
         &mut self.socket.socket
     }

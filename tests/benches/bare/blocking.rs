@@ -23,7 +23,7 @@ pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let payload = Utf8Bytes::from(task.payload());
     let start = Instant::now();
     match task.work {
-        Work::Send | Work::Queue => {
+        Work::Send | Work::Step => {
             for _ in 0..task.count {
                 socket.send(Message::Text(payload.clone()))?;
             }
@@ -35,7 +35,7 @@ pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
                 text(&mut socket)?;
             }
         }
-        Work::Echo => {
+        Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
             for _ in 0..task.count {
                 let start = Instant::now();
@@ -43,7 +43,9 @@ pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
                 text(&mut socket)?;
                 times.push(start.elapsed());
             }
-            return Ok(crate::median(times));
+            if task.work == Work::Echo {
+                return Ok(crate::median(times));
+            }
         }
     }
     Ok(start.elapsed() / task.count as u32)
@@ -54,28 +56,31 @@ fn text(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every default, but that a full outbox has the sender wait.
+/// Every default, but that a full outbox has the sender wait, and holds a sample's messages for the
+/// callback, which must not wait.
 pub(crate) fn config() -> Result<Config, Fault> {
     let mut config = Config::builder();
     config.outbox.overflow = Overflow::Wait;
+    config.outbox.max_messages = 50_000;
+    config.outbox.max_bytes = 64 << 20;
     Ok(config.build()?)
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let builder = Client::builder(&task.url(url)).config(config()?);
-    let mut client = builder.reports(task.work == Work::Send).connect()?;
+    let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
     let payload = Payload::from(task.payload());
     let message = || Outgoing::new(payload.clone());
     let start = Instant::now();
     match task.work {
-        Work::Queue => {
+        Work::Send => {
             for _ in 0..task.count {
                 client.send(message())?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
         }
-        Work::Send => {
+        Work::Step => {
             for _ in 0..task.count {
                 client.send(message())?;
                 find(&mut client, |notice| matches!(notice, Notice::Flushed { .. }))?;
@@ -88,7 +93,7 @@ pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
                 find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
             }
         }
-        Work::Echo => {
+        Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
             for _ in 0..task.count {
                 let start = Instant::now();
@@ -96,7 +101,9 @@ pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
                 find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
                 times.push(start.elapsed());
             }
-            return Ok(crate::median(times));
+            if task.work == Work::Echo {
+                return Ok(crate::median(times));
+            }
         }
     }
     Ok(start.elapsed() / task.count as u32)

@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, reason = "a report is its purpose")]
 
 mod blocking;
+mod callback;
 mod runtimes;
 mod server;
 mod task;
@@ -35,8 +36,9 @@ struct Driver {
     bare: Sample,
 }
 
-const DRIVERS: [Driver; 5] = [
+const DRIVERS: [Driver; 6] = [
     Driver { name: "blocking", ours: blocking::ours, bare: blocking::bare },
+    Driver { name: "callback", ours: callback::ours, bare: blocking::bare },
     Driver { name: "smol", ours: runtimes::smol::ours, bare: runtimes::smol::bare },
     Driver { name: "async-std", ours: runtimes::async_std::ours, bare: runtimes::async_std::bare },
     Driver { name: "tokio", ours: runtimes::tokio::ours, bare: runtimes::tokio::bare },
@@ -51,14 +53,13 @@ fn median(mut samples: Vec<Duration>) -> Duration {
 /// Compares the two in one task. Returns whether the bar was met.
 fn compare(driver: &Driver, task: &'static Task, url: &str, rounds: usize) -> Result<bool, Fault> {
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
-    let peer = task.peer();
     for round in 0..=rounds {
         // Each goes first in every other round; the first round warms up.
         let (one, other) = if round % 2 == 0 {
             let one = (driver.ours)(task, url)?;
-            (one, (driver.bare)(peer, url)?)
+            (one, (driver.bare)(task, url)?)
         } else {
-            let other = (driver.bare)(peer, url)?;
+            let other = (driver.bare)(task, url)?;
             ((driver.ours)(task, url)?, other)
         };
         if round > 0 {
@@ -88,7 +89,7 @@ fn alone(
     rounds: usize,
 ) -> Result<(), Fault> {
     let sample = || {
-        if ours { (driver.ours)(task, url) } else { (driver.bare)(task.peer(), url) }
+        if ours { (driver.ours)(task, url) } else { (driver.bare)(task, url) }
     };
     let samples = (0..rounds).map(|_| sample()).collect::<Result<Vec<_>, _>>()?;
     println!("       {:<34}  {:>9.2?}", task.name, median(samples));

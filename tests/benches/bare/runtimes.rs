@@ -24,7 +24,7 @@ where
     let payload = Utf8Bytes::from(task.payload());
     let start = Instant::now();
     match task.work {
-        Work::Send | Work::Queue => {
+        Work::Send | Work::Step => {
             for _ in 0..task.count {
                 socket.send(Message::Text(payload.clone())).await?;
             }
@@ -36,7 +36,7 @@ where
                 text(&mut socket).await?;
             }
         }
-        Work::Echo => {
+        Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
             for _ in 0..task.count {
                 let start = Instant::now();
@@ -44,7 +44,9 @@ where
                 text(&mut socket).await?;
                 times.push(start.elapsed());
             }
-            return Ok(crate::median(times));
+            if task.work == Work::Echo {
+                return Ok(crate::median(times));
+            }
         }
     }
     Ok(start.elapsed() / task.count as u32)
@@ -62,7 +64,7 @@ where
 }
 
 fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
-    Ok(Builder::new(&task.url(url)).config(config()?).reports(task.work == Work::Send))
+    Ok(Builder::new(&task.url(url)).config(config()?).reports(task.work == Work::Step))
 }
 
 /// The same task through a client whose driver runs beside.
@@ -72,13 +74,13 @@ async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
     let message = || Outgoing::new(payload.clone());
     let start = Instant::now();
     match task.work {
-        Work::Queue => {
+        Work::Send => {
             for _ in 0..task.count {
                 client.send(message()).await?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
         }
-        Work::Send => {
+        Work::Step => {
             for _ in 0..task.count {
                 client.send(message()).await?;
                 find(&mut client, |notice| matches!(notice, Notice::Flushed { .. })).await?;
@@ -91,7 +93,7 @@ async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
                 find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
             }
         }
-        Work::Echo => {
+        Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
             for _ in 0..task.count {
                 let start = Instant::now();
@@ -99,7 +101,9 @@ async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
                 find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
                 times.push(start.elapsed());
             }
-            return Ok(crate::median(times));
+            if task.work == Work::Echo {
+                return Ok(crate::median(times));
+            }
         }
     }
     Ok(start.elapsed() / task.count as u32)

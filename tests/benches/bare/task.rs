@@ -3,14 +3,16 @@
 /// What a sample does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Sends one message after the other, each when the one before is with the kernel.
+    /// Sends a message and waits for it to come back; the whole time counts.
+    Exchange,
+    /// The same; the median time counts.
+    Echo,
+    /// Sends one message after the other, as fast as they are taken.
     Send,
-    /// Sends as fast as messages are taken.
-    Queue,
+    /// Sends one message after the other, each when the one before is with the kernel.
+    Step,
     /// Receives what the server sends without pause.
     Receive,
-    /// Sends a message and waits for it to come back.
-    Echo,
 }
 
 /// A kind of sample.
@@ -32,33 +34,30 @@ const fn task(name: &'static str, work: Work, size: usize, count: usize, bar: Op
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-pub(crate) static TASKS: [Task; 9] = [
-    task("send one by one, 64 B", Work::Send, 64, 20_000, Some(1.05)),
-    task("send one by one, 1 KiB", Work::Send, KIB, 20_000, Some(1.05)),
-    task("send one by one, 1 MiB", Work::Send, MIB, 100, Some(1.05)),
-    task("receive, 64 B", Work::Receive, 64, 100_000, Some(1.05)),
-    task("receive, 1 KiB", Work::Receive, KIB, 50_000, Some(1.05)),
-    task("receive, 1 MiB", Work::Receive, MIB, 100, Some(1.05)),
-    task("queued sends to one by one, 64 B", Work::Queue, 64, 100_000, Some(0.25)),
+pub(crate) static TASKS: [Task; 14] = [
+    task("send and receive one by one, 64 B", Work::Exchange, 64, 10_000, Some(1.05)),
+    task("send and receive one by one, 1 KiB", Work::Exchange, KIB, 10_000, Some(1.05)),
+    task("send and receive one by one, 1 MiB", Work::Exchange, MIB, 50, Some(1.05)),
     task("echo, median, 64 B", Work::Echo, 64, 10_000, Some(1.0)),
-    task("echo, median, 1 KiB", Work::Echo, KIB, 10_000, None),
+    task("queued sends to one by one, 64 B", Work::Send, 64, 50_000, Some(0.25)),
+    task("send, 64 B", Work::Send, 64, 50_000, Some(1.05)),
+    task("send, 1 KiB", Work::Send, KIB, 20_000, Some(1.05)),
+    task("send, 1 MiB", Work::Send, MIB, 50, Some(1.05)),
+    task("send and await the kernel, 64 B", Work::Step, 64, 20_000, None),
+    task("send and await the kernel, 1 KiB", Work::Step, KIB, 20_000, None),
+    task("send and await the kernel, 1 MiB", Work::Step, MIB, 50, None),
+    task("receive without pause, 64 B", Work::Receive, 64, 50_000, None),
+    task("receive without pause, 1 KiB", Work::Receive, KIB, 20_000, None),
+    task("receive without pause, 1 MiB", Work::Receive, MIB, 50, None),
 ];
 
 impl Task {
-    /// What the bare client does meanwhile: it has no queue, and sends one by one.
-    pub(crate) fn peer(&'static self) -> &'static Task {
-        match self.work {
-            Work::Queue => &TASKS[0],
-            Work::Send | Work::Receive | Work::Echo => self,
-        }
-    }
-
     /// What to ask the server for.
     pub(crate) fn url(&self, base: &str) -> String {
         let path = match self.work {
-            Work::Send | Work::Queue => "sink",
+            Work::Send | Work::Step => "sink",
             Work::Receive => "source",
-            Work::Echo => "echo",
+            Work::Exchange | Work::Echo => "echo",
         };
         format!("{base}{path}/{}/{}", self.size, self.count)
     }

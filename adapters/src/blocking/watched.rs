@@ -1,0 +1,90 @@
+//! A non-blocking socket, registered with the poller for as long as it lives.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use crate::engine::Socket;
+
+/// A socket that the poller tells of whenever it becomes ready for something.
+#[derive(Debug)]
+pub(super) struct Watched {
+    socket: TcpStream,
+    registry: Arc<Registry>,
+    token: Token,
+}
+
+impl Watched {
+    /// Has the poller tell of `socket` from now on.
+    pub(super) fn new(
+        registry: &Arc<Registry>,
+        token: Token,
+        mut socket: TcpStream,
+    ) -> io::Result<Self> {
+        registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self { socket, registry: Arc::clone(registry), token })
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // It fails only for what is not registered, and then there is nothing to undo.
+        let _ = self.registry.deregister(&mut self.socket);
+    }
+}
+
+impl Socket for Watched {
+    // Readiness is told when it begins: of what comes after a read that emptied the kernel's buffer,
+    // too, except where a poller is an imitation of one.
+    const TELLS_AFTER_SHORT_READ: bool = cfg!(unix);
+
+    fn look(&mut self) {
+        // Every read asks.
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.socket.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Watched {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.socket.write(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) if !buffer.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
+                result => return result,
+            }
+        }
+    }
+
+    fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            match self.socket.write_vectored(buffers) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
