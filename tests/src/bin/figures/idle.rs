@@ -13,7 +13,7 @@ use crate::{Outcome, Report};
 const WATCHED: Duration = Duration::from_secs(60);
 
 /// How often the threads of a process were switched to since they began.
-fn switches(pid: u32) -> Result<u64, Box<dyn Error>> {
+pub(crate) fn switches(pid: u32) -> Result<u64, Box<dyn Error>> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let status = fs::read_to_string(task?.path().join("status"))?;

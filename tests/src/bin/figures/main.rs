@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a report is its purpose")]
 
 mod client;
+mod crowd;
 mod cuts;
 mod herd;
 mod idle;
@@ -41,7 +42,7 @@ impl Report {
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 type Measure = fn(&mut Report) -> Outcome;
 
-const FIGURES: [(&str, Measure); 11] = [
+const FIGURES: [(&str, Measure); 12] = [
     ("cuts", cuts::measure),
     ("silence", silence::idle),
     ("silence-while-sending", silence::sending),
@@ -53,11 +54,24 @@ const FIGURES: [(&str, Measure); 11] = [
     ("stuck-peer", memory::stuck_peer),
     ("flood", memory::flood),
     ("idle", idle::measure),
+    ("crowd", crowd::measure),
 ];
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, rest @ ..] = arguments.as_slice()
+        && name == crowd::HOLD
+    {
+        return match crowd::hold(rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                println!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let (options, wanted): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+        arguments.into_iter().partition(|argument| argument.starts_with("--"));
     for option in &options {
         let Some(adapter) = option.strip_prefix("--adapter=") else {
             println!("no option is called {option}; there is: --adapter=ADAPTER");
