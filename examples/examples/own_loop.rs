@@ -68,12 +68,15 @@ struct Tally {
     /// When the first of those that are down now was lost.
     down_since: Option<Instant>,
     closed: usize,
+    connections: usize,
 }
 
 fn config() -> ConfigBuilder {
     let mut config = Config::builder();
     config.heartbeat.interval = Duration::from_secs(10);
     config.heartbeat.deadline = Duration::from_secs(10);
+    // The longest wait before a dial: so soon after the server they all are back, evenly spread.
+    config.retry.cap = Duration::from_secs(5);
     // Nothing is lost only if the server says what it has.
     config.dialect = DialectConfig::Json(JsonConfig { acks: true, ..JsonConfig::default() });
     config.outbox.class = Class::Acknowledged;
@@ -110,7 +113,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let step = options.every / options.connections;
     let total = options.messages.saturating_mul(u64::from(options.connections));
     let (mut offered, mut next_send, mut next_report) = (0, start, start + second);
-    let mut tally = Tally::default();
+    let mut tally = Tally { connections: keys.len(), ..Tally::default() };
     let mut closing = false;
     while tally.closed < keys.len() {
         let now = reactor.now();
@@ -144,7 +147,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         reactor.turn(Some(until))?;
         while let Some((_, notice)) = reactor.next_notice() {
-            tally.count(&notice, reactor.now(), keys.len());
+            tally.count(&notice, reactor.now());
         }
     }
     println!("{}", tally.line(reactor.now() - start, before));
@@ -153,12 +156,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 impl Tally {
-    fn count(&mut self, notice: &Notice, now: Instant, connections: usize) {
+    fn count(&mut self, notice: &Notice, now: Instant) {
         match notice {
             Notice::StateChanged { to: State::Open, from, .. } => {
                 self.open += 1;
                 self.reconnects += u64::from(*from == State::Reconnecting);
-                if self.open == connections
+                if self.open == self.connections
                     && let Some(since) = self.down_since.take()
                 {
                     let after = now - since;
@@ -191,8 +194,8 @@ impl Tally {
             "{seconds:>3} s: open {open}, sent {sent}, acknowledged {acknowledged}, \
              received {received}, lost {lost}, reconnects {reconnects}"
         );
-        if let (Some(before), Some(now), 1..) = (before, resident_kib(), *open) {
-            let each = now.saturating_sub(before) / *open as u64;
+        if let (Some(before), Some(now)) = (before, resident_kib()) {
+            let each = now.saturating_sub(before) / self.connections as u64;
             line += &format!(", memory {} MiB, {each} KiB for each", now / 1024);
         }
         line
