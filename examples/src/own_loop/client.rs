@@ -103,11 +103,12 @@ impl Client {
         let is_due = |next| matches!(next, Next::Sleep(Some(until)) if until <= now);
         let mut budget = ACTIONS;
         let mut next = self.drain(&mut budget, notices);
-        if is_due(next)
-            && let Some(link) = &mut self.link
-        {
-            // What the deadline waits for may lie in the kernel unread.
-            link.look();
+        if let Some(link) = &mut self.link {
+            link.begin();
+            if is_due(next) {
+                // What the deadline waits for may lie in the kernel unread.
+                link.look();
+            }
         }
         for _ in 0..EVENTS {
             // Nothing new before everything old is done: so the core is never too busy to listen.

@@ -9,6 +9,11 @@ use tungstenite::{Message, WebSocket};
 use super::mapping;
 use super::wire::Wire;
 
+/// How many bytes are read in one turn, so that the other connections have theirs.
+const SHARE: usize = 256 << 10;
+/// How many bytes of pings are answered while the peer reads nothing.
+const ANSWERS: usize = 64 << 10;
+
 /// An open WebSocket.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -29,6 +34,8 @@ pub(super) struct Link {
     dirty: bool,
     /// The kernel took less than there was.
     blocked: bool,
+    /// The bytes of the pings that came meanwhile, whose answers pile up.
+    asked: usize,
     /// The peer broke the protocol; what it says means nothing any more.
     deaf: bool,
 }
@@ -39,8 +46,20 @@ impl Link {
         let (written, flushed, held) = (None, None, None);
         // Frames may have come right behind the handshake's answer: nobody will tell.
         let readable = true;
-        let (dirty, blocked, deaf) = (false, false, false);
-        Self { transport, socket, written, flushed, held, told, readable, dirty, blocked, deaf }
+        let (dirty, blocked, asked, deaf) = (false, false, 0, false);
+        Self {
+            transport,
+            socket,
+            written,
+            flushed,
+            held,
+            told,
+            readable,
+            dirty,
+            blocked,
+            asked,
+            deaf,
+        }
     }
 
     /// Takes what the poller told of the socket.
@@ -54,9 +73,21 @@ impl Link {
         self.readable = true;
     }
 
+    /// Begins a turn.
+    pub(super) fn begin(&mut self) {
+        self.socket.get_mut().share = SHARE;
+    }
+
+    /// Whether the peer keeps asking for answers that it does not read: it is not read either.
+    fn is_choked(&self) -> bool {
+        self.blocked && self.asked > ANSWERS
+    }
+
     /// Whether [`Link::next`] may have something to say, or there is something to flush.
     pub(super) fn is_due(&self, paused: bool) -> bool {
-        self.flushed.is_some() || self.dirty || ((self.readable || self.held.is_some()) && !paused)
+        let to_read = self.held.is_some() || (self.readable && !self.is_choked());
+        let broken = self.socket.get_ref().broken.is_some();
+        self.flushed.is_some() || self.dirty || broken || (to_read && !paused)
     }
 
     /// The next thing that the core must be told; `None` when there is nothing for now.
@@ -73,13 +104,17 @@ impl Link {
         if let Some(frame) = self.held.take() {
             return Some(Event::Received { transport, frame });
         }
-        while self.readable {
+        while self.readable && !self.is_choked() {
             let result = if self.deaf { self.skip() } else { self.socket.read() };
             match result {
                 Ok(message) => {
                     self.told = self.socket.get_ref().received;
                     // `tungstenite` answers these two by itself, when it is flushed.
                     self.dirty |= matches!(message, Message::Ping(_) | Message::Close(_));
+                    if let Message::Ping(payload) = &message {
+                        // With the head and the mask of its answer (RFC 6455 §5.2).
+                        self.asked += payload.len() + 6;
+                    }
                     if let Some(violation) = mapping::forbidden_close(&message) {
                         self.held = mapping::to_frame(message);
                         return Some(Event::Violated { transport, violation });
@@ -89,16 +124,24 @@ impl Link {
                     }
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
+                    self.readable = self.socket.get_ref().share == 0;
+                    break;
                 }
                 Err(error) => {
                     self.deaf = true;
-                    return Some(mapping::failure(transport, &error));
+                    let event = mapping::failure(transport, &error);
+                    return Some(match (&event, self.socket.get_ref().broken.clone()) {
+                        // A reset that a write was told of is read as the end of the stream.
+                        (Event::Ended { .. }, Some(end)) => Event::Ended { transport, end },
+                        _ => event,
+                    });
                 }
             }
         }
         let wire = self.socket.get_ref();
-        if let Some(end) = wire.broken.clone() {
+        if let Some(end) = wire.broken.clone()
+            && !self.readable
+        {
             return Some(Event::Ended { transport, end });
         }
         let heard = wire.received > std::mem::replace(&mut self.told, wire.received);
@@ -142,6 +185,7 @@ impl Link {
             // Nothing was flushed. What can still be read says more than the failure.
             self.readable = true;
         } else if !self.blocked {
+            self.asked = 0;
             self.flushed = self.written.take().or(self.flushed);
         }
     }

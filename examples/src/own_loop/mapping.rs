@@ -11,16 +11,19 @@ use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::{self, WebSocketConfig};
 use tungstenite::{Bytes, Message};
 
-/// `tungstenite`'s limits for what `config` allows. Its buffers are what a connection costs most.
+/// `tungstenite`'s limits for what `config` allows.
 pub(super) fn limits(config: &Config) -> WebSocketConfig {
-    const BUFFER: usize = 4 << 10;
+    // Every connection has it: of all that one costs, this is the most.
+    const READ: usize = 4 << 10;
+    // It grows only so far as it is needed.
+    const WRITE: usize = 64 << 10;
     // Room for what the credit does not count: pings, pongs, acknowledgements, a close.
     const CONTROL: usize = 256 << 10;
     let most = config.outbox.write_credit.saturating_add(config.outbox.max_bytes);
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_write_buffer_size(most.saturating_add(BUFFER + CONTROL))
+        .read_buffer_size(READ)
+        .write_buffer_size(WRITE)
+        .max_write_buffer_size(most.saturating_add(WRITE + CONTROL))
         .max_message_size(Some(config.inbox.max_message))
         // A control frame may hold 125 bytes, whatever a message may (RFC 6455 §5.5).
         .max_frame_size(Some(config.inbox.max_message.max(125)))

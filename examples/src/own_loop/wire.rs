@@ -14,20 +14,28 @@ pub(super) struct Wire {
     socket: TcpStream,
     /// Bytes read so far.
     pub(super) received: u64,
+    /// Bytes that may still be read in this turn. A peer that never pauses, in fragments that never
+    /// end, would otherwise keep `tungstenite` reading for ever.
+    pub(super) share: usize,
     /// How writing failed, if it did.
     pub(super) broken: Option<End>,
 }
 
 impl Wire {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, received: 0, broken: None }
+        Self { socket, received: 0, share: usize::MAX, broken: None }
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = uninterrupted(|| self.socket.read(buffer))?;
+        let most = buffer.len().min(self.share);
+        if most == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = uninterrupted(|| self.socket.read(&mut buffer[..most]))?;
         self.received += count as u64;
+        self.share -= count;
         Ok(count)
     }
 }
