@@ -49,6 +49,10 @@ fn main() -> ExitCode {
         conformance::child(&OwnLoop);
         return ExitCode::SUCCESS;
     }
+    if std::env::args().any(|arg| arg == "--list") {
+        // Whoever asks for a list of tests would wait for all of them.
+        return ExitCode::SUCCESS;
+    }
     let report = conformance::check(Box::new(OwnLoop));
     println!("{report}");
     let passed = report.failed.is_empty() && report.passed > 0;
