@@ -10,9 +10,9 @@ use super::run::Run;
 use super::server::Server;
 
 /// Being woken so much too late means that the clock jumped. A busy machine is not so late.
-const JUMP: Duration = Duration::from_millis(1_500);
+const JUMP: Duration = Duration::from_millis(1_000);
 /// For so long the process is stopped.
-const SLEEP: Duration = Duration::from_millis(2_200);
+const SLEEP: Duration = Duration::from_millis(1_600);
 
 fn config() -> perennial_core::ConfigBuilder {
     let mut config = quick();

@@ -66,14 +66,14 @@ pub(super) fn codes_that_ask_for_patience(run: &Run<'_>) {
     for code in [1012, 1013] {
         let mut config = quick();
         config.retry.cap = Duration::from_millis(40);
-        config.retry.restart_delay = vec![Duration::from_millis(25), Duration::from_millis(30)];
+        config.retry.restart_delay = vec![Duration::from_millis(15), Duration::from_millis(20)];
         let (mut client, server) = said(run, &closing(code), code, config);
         let (delay, advice) = client.until("a retry", |notice| match notice {
             Notice::Retrying { delay, advice, .. } => Some((*delay, *advice)),
             _ => None,
         });
         assert_eq!(advice, Some(Advice::CloseCode));
-        let range = Duration::from_millis(25)..=Duration::from_millis(30);
+        let range = Duration::from_millis(15)..=Duration::from_millis(20);
         assert!(range.contains(&delay), "{delay:?}");
         comes_back(&mut client, &server);
     }

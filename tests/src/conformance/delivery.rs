@@ -48,12 +48,12 @@ pub(super) fn what_is_given_up(run: &Run<'_>) {
     let cancelled = client.send("cancelled");
     client.session().cancel(cancelled).expect("it is queued");
     assert!(client.session().cancel(cancelled).is_err(), "once only");
-    client.send("purged");
-    client.session().purge();
     client.until("the lifetime's end", |notice| match notice {
         Notice::Undelivered { fate: perennial_core::Fate::Expired, .. } => Some(()),
         _ => None,
     });
+    client.send("purged");
+    client.session().purge();
     client.send("kept");
     let mut peer = server.open();
     peer.hears("kept");

@@ -328,7 +328,7 @@ macro_rules! conformance_module {
             $crate::conformance_test!(super::SUITE, NAME, $first $($other)*);
 
             #[test]
-            fn all_tell_the_same() {
+            fn transcripts_agree() {
                 super::SUITE.compare(NAME);
             }
         }

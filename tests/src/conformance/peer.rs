@@ -155,11 +155,7 @@ impl Peer {
         self.read_exact(&mut mask)?;
         let mut payload = vec![0; len];
         self.read_exact(&mut payload)?;
-        for four in payload.chunks_mut(4) {
-            for (byte, mask) in four.iter_mut().zip(mask) {
-                *byte ^= mask;
-            }
-        }
+        unmask(&mut payload, mask);
         Ok(Frame { fin: head[0] & 0x80 != 0, opcode: head[0] & 0x0f, payload })
     }
 
@@ -290,6 +286,19 @@ impl Write for Peer {
             Stream::Plain(stream) => stream.flush(),
             Stream::Tls(stream) => stream.flush(),
         }
+    }
+}
+
+/// Eight bytes at a time, as there may be many.
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let twice = u64::from_ne_bytes([mask, mask].concat().try_into().expect("eight bytes"));
+    let mut eights = payload.chunks_exact_mut(8);
+    for eight in &mut eights {
+        let masked = u64::from_ne_bytes((&*eight).try_into().expect("eight bytes"));
+        eight.copy_from_slice(&(masked ^ twice).to_ne_bytes());
+    }
+    for (byte, mask) in eights.into_remainder().iter_mut().zip([mask, mask].concat()) {
+        *byte ^= mask;
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -29,9 +30,10 @@ fn number(payload: &[u8]) -> u32 {
     u32::from_be_bytes([payload[0], payload[1], payload[2], payload[3]])
 }
 
-/// Sends pieces until nothing goes any more for a while. Returns how many were accepted.
-fn fill(client: &mut Client) -> u32 {
-    let mut accepted = 0;
+/// Sends pieces from this number on, until nothing goes any more for a while. Returns the number of
+/// the next. A kernel may take more later, when it has made room.
+fn fill(client: &mut Client, from: u32) -> u32 {
+    let mut accepted = from;
     let mut stuck = 0;
     while stuck < 20 {
         match client.try_send(piece(accepted)) {
@@ -66,7 +68,7 @@ pub(super) fn a_peer_that_does_not_read(run: &Run<'_>) {
     client.sent_is_luck();
     let mut peer = server.open();
     client.opens();
-    let accepted = fill(&mut client);
+    let accepted = fill(&mut client, 0);
     let status = client.status();
     assert!(status.outbox_bytes <= 1 << 20, "bounded: {status:?}");
     reads(&mut peer, 0..accepted);
@@ -80,10 +82,26 @@ pub(super) fn a_peer_that_does_not_read(run: &Run<'_>) {
     assert_eq!((counters.accepted, counters.flushed), (counters.flushed, u64::from(accepted) + 1));
 }
 
-/// Begins to send, and fills the outbox so that this waits.
+/// Fills the outbox and begins to send one more piece, which waits for its turn, or has been
+/// withdrawn. Returns its number.
 fn waiting(client: &mut Client, limit: Duration) -> (u32, Receiver<Waited>) {
-    let accepted = fill(client);
-    (accepted, client.session().send_within(piece(accepted).into(), limit))
+    let mut next = 0;
+    loop {
+        next = fill(client, next);
+        let (sender, receiver) = channel();
+        let waited = client.session().send_within(piece(next).into(), limit);
+        match waited.recv_timeout(limit.min(Duration::from_millis(100)) * 2) {
+            Ok(Waited::Accepted(seq)) => {
+                client.waited(&Waited::Accepted(seq));
+                next += 1;
+            }
+            Ok(outcome) => {
+                sender.send(outcome).expect("the other end is here");
+                return (next, receiver);
+            }
+            Err(_) => return (next, waited),
+        }
+    }
 }
 
 pub(super) fn a_sender_that_waits_has_its_turn(run: &Run<'_>) {
@@ -342,17 +360,18 @@ pub(super) fn a_flood_of_pings(run: &Run<'_>) {
 /// Frames that end nothing, without end.
 pub(super) fn a_flood_of_empty_fragments(run: &Run<'_>) {
     let server = Server::start();
-    let mut config = quick();
-    config.close.timeout = Duration::from_millis(100);
-    let mut client = run.connect(&server, config);
+    let mut client = run.connect(&server, quick());
     let mut peer = server.open();
     client.opens();
     let mut twin = peer.twin();
+    let enough = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let flood = scope.spawn(|| {
             twin.raw(&frame(false, TEXT, b""));
             let empty = frame(false, 0, b"").repeat(16 << 10);
-            while twin.write_all(&empty).is_ok() {}
+            while !enough.load(Ordering::Relaxed) {
+                twin.raw(&empty);
+            }
         });
         thread::sleep(Duration::from_millis(50));
         // What the application says still gets out.
@@ -360,8 +379,12 @@ pub(super) fn a_flood_of_empty_fragments(run: &Run<'_>) {
         peer.hears("heard?");
         client.close();
         peer.hears_close(1000);
-        client.closed_as_asked();
+        enough.store(true, Ordering::Relaxed);
+        flood.join().expect("it comes to its end");
     });
+    peer.close(1000, "");
+    peer.hang_up();
+    assert!(client.closed_as_asked().clean);
 }
 
 /// The connection is made anew in the middle of sending: every message comes to one end, and

@@ -64,7 +64,7 @@ impl Server {
         None
     }
 
-    /// Empties the queue.
+    /// Empties the queue, if it was filled.
     pub(super) fn relieve(&mut self) {
         for _ in 0..self.fillers.len() {
             self.accept();

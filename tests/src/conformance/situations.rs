@@ -1,16 +1,18 @@
 //! Closing, dropping and reconnecting, in every state that a connection can be in.
 
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_core::{ConfigBuilder, Notice, State};
+use rustls::ServerConfig;
 
 use super::authority::Authority;
 use super::client::Client;
 use super::peer::Peer;
 use super::run::Run;
 use super::server::Server;
-use super::{patient, quick};
+use super::{LONG, patient, quick};
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,14 @@ struct Scene {
     server: Server,
     /// The other end, where there is one.
     peer: Option<Peer>,
+    /// How to speak TLS, where that is spoken.
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Scene {
+    fn new(client: Client, server: Server, peer: Option<Peer>) -> Self {
+        Self { client, server, peer, tls: None }
+    }
 }
 
 /// More than the kernel takes for a peer that does not read.
@@ -48,38 +58,39 @@ const MUCH: usize = 12 << 20;
 
 fn reach(run: &Run<'_>, situation: Situation, mut config: ConfigBuilder) -> Scene {
     config.outbox.max_bytes = 2 * MUCH;
-    config.outbox.write_credit = 2 * MUCH;
     match situation {
         Situation::Waiting => {
             let server = Server::start();
             let mut client = run.connect(&server, config);
             server.accept().refuse("500 Oops");
             client.retries();
-            Scene { client, server, peer: None }
+            Scene::new(client, server, None)
         }
         Situation::Dialing => {
             let Some(server) = Server::full() else { run.cannot("a full queue refuses callers here") };
             let mut client = run.connect(&server, config);
             client.until("a dial", |notice| matches!(notice, Notice::Dialing { .. }).then_some(()));
             client.status_is("a dial", |status| status.phase == "dialing");
-            Scene { client, server, peer: None }
+            Scene::new(client, server, None)
         }
         Situation::Securing => {
             run.needs("TLS", |features| features.tls);
             let server = Server::start();
             let mut plan = run.plan(&server.url().replace("ws:", "wss:"), config);
-            plan.trust = Some(Authority::new().pem());
+            let authority = Authority::new();
+            plan.trust = Some(authority.pem());
             let client = run.connect_with(plan);
             let mut peer = server.accept();
             peer.read_exact(&mut [0; 5]).expect("a record of the client's hello");
-            Scene { client, server, peer: Some(peer) }
+            let tls = Some(authority.server(&["127.0.0.1"], |_| ()));
+            Scene { client, server, peer: Some(peer), tls }
         }
         Situation::Upgrading => {
             let server = Server::start();
             let client = run.connect(&server, config);
             let mut peer = server.accept();
             peer.request();
-            Scene { client, server, peer: Some(peer) }
+            Scene::new(client, server, Some(peer))
         }
         Situation::Open | Situation::Blocked | Situation::Draining | Situation::Closing => {
             let server = Server::with_small_buffers();
@@ -101,7 +112,7 @@ fn reach(run: &Run<'_>, situation: Situation, mut config: ConfigBuilder) -> Scen
                 }
                 _ => {}
             }
-            Scene { client, server, peer: Some(peer) }
+            Scene::new(client, server, Some(peer))
         }
         Situation::Reconnecting | Situation::Redialing => {
             let server = Server::start();
@@ -116,7 +127,7 @@ fn reach(run: &Run<'_>, situation: Situation, mut config: ConfigBuilder) -> Scen
                 peer.request();
                 peer
             });
-            Scene { client, server, peer }
+            Scene::new(client, server, peer)
         }
     }
 }
@@ -132,7 +143,7 @@ fn config(situation: Situation) -> ConfigBuilder {
 }
 
 fn close(run: &Run<'_>, situation: Situation) {
-    let Scene { mut client, server, peer } = reach(run, situation, config(situation));
+    let Scene { mut client, mut server, peer, .. } = reach(run, situation, config(situation));
     client.close();
     // Once more, which changes nothing.
     client.session().close(4000, "another").expect("a valid code");
@@ -149,11 +160,12 @@ fn close(run: &Run<'_>, situation: Situation) {
     if let Some(peer) = &mut peer {
         peer.ends_somehow();
     }
+    server.relieve();
     server.is_left_alone();
 }
 
 fn drop_it(run: &Run<'_>, situation: Situation) {
-    let Scene { client, server, peer } = reach(run, situation, config(situation));
+    let Scene { client, mut server, peer, .. } = reach(run, situation, config(situation));
     match (situation, peer) {
         (Situation::Open, Some(peer)) => {
             // Dropped beside the peer, as the drop may wait for the end.
@@ -169,19 +181,22 @@ fn drop_it(run: &Run<'_>, situation: Situation) {
         }
         (_, None) => drop(client),
     }
+    server.relieve();
     server.is_left_alone();
 }
 
 fn reconnect(run: &Run<'_>, situation: Situation) {
     let mut config = config(situation);
     // The drain is not to end before it is seen that it survives.
-    config.close.timeout = super::LONG;
-    let Scene { mut client, mut server, peer } = reach(run, situation, config);
+    config.close.timeout = LONG;
+    let Scene { mut client, mut server, peer, tls } = reach(run, situation, config);
     client.session().reconnect();
-    if situation == Situation::Dialing {
-        server.relieve();
-    }
-    let mut next = server.open();
+    server.relieve();
+    let mut next = match tls {
+        Some(tls) => server.accept().secure(&tls),
+        None => server.accept(),
+    };
+    next.upgrade();
     client.opens();
     // The old one is gone.
     if let Some(mut peer) = peer {
