@@ -96,7 +96,8 @@ impl Child {
     pub(super) fn tells(&mut self, part: &str) {
         loop {
             let line = self.lines.recv_timeout(LONG);
-            let line = line.unwrap_or_else(|_| panic!("in vain waited for {part}: {:?}", self.told));
+            let line =
+                line.unwrap_or_else(|_| panic!("in vain waited for {part}: {:?}", self.told));
             self.told.push(Line::new(line.clone()));
             if line.contains(part) {
                 return;

@@ -106,11 +106,7 @@ impl Client {
     }
 
     /// The first notice that `pick` wants; others are passed over.
-    pub(super) fn until<T>(
-        &mut self,
-        what: &str,
-        mut pick: impl FnMut(&Notice) -> Option<T>,
-    ) -> T {
+    pub(super) fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&Notice) -> Option<T>) -> T {
         let end = Instant::now() + LONG;
         loop {
             let left = end.saturating_duration_since(Instant::now());

@@ -23,7 +23,12 @@ fn comes_back(client: &mut Client, server: &Server) {
 }
 
 /// What the server says at the end of a first connection.
-fn said(run: &Run<'_>, bytes: &[u8], answer: u16, config: perennial_core::ConfigBuilder) -> (Client, Server) {
+fn said(
+    run: &Run<'_>,
+    bytes: &[u8],
+    answer: u16,
+    config: perennial_core::ConfigBuilder,
+) -> (Client, Server) {
     let server = Server::start();
     let mut client = run.connect(&server, config);
     let mut peer = server.open();

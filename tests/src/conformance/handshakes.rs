@@ -7,9 +7,9 @@ use std::time::Duration;
 use perennial_core::{ClosedBy, Outgoing};
 
 use super::peer::{CLOSE, PING, PONG, TEXT, answer, close_payload, frame, header};
+use super::quick;
 use super::run::Run;
 use super::server::Server;
-use super::quick;
 
 pub(super) fn a_connection_opens_and_closes(run: &Run<'_>) {
     let server = Server::start();

@@ -171,7 +171,7 @@ pub(super) fn pings_as_text(run: &Run<'_>) {
 /// The server is to ping, and stops.
 pub(super) fn a_server_that_stops_pinging(run: &Run<'_>) {
     let server = Server::start();
-    let mut config = beating(300, 300);
+    let mut config = beating(200, 200);
     config.heartbeat.style = HeartbeatStyle::Server;
     let mut client = run.connect(&server, config);
     let mut peer = server.open();
@@ -187,16 +187,16 @@ pub(super) fn a_server_that_stops_pinging(run: &Run<'_>) {
 /// A message that takes longer than the deadline, byte by byte, while no ping is answered.
 pub(super) fn half_a_frame_proves_life(run: &Run<'_>) {
     let server = Server::start();
-    let mut client = run.connect(&server, beating(100, 1_000));
+    let mut client = run.connect(&server, beating(100, 800));
     let mut peer = server.open();
     client.opens();
     let whole = frame(true, TEXT, &[b'x'; 200]);
     let begun = Instant::now();
     for byte in &whole {
         peer.raw(&[*byte]);
-        thread::sleep(Duration::from_millis(8));
+        thread::sleep(Duration::from_millis(6));
     }
-    assert!(begun.elapsed() > Duration::from_millis(1_200), "longer than the deadline");
+    assert!(begun.elapsed() > Duration::from_millis(1_000), "longer than the deadline");
     client.hears(&"x".repeat(200));
     client.close();
     closes_amid_traffic(&mut peer);
@@ -231,7 +231,7 @@ pub(super) fn a_pause_is_not_a_death(run: &Run<'_>) {
     run.needs("pauses", |features| features.pauses);
     const COUNT: usize = 2_000;
     let server = Server::start();
-    let mut config = beating(100, 700);
+    let mut config = beating(50, 500);
     config.inbox.max_messages = 10;
     let mut client = run.connect(&server, config);
     let mut peer = server.open();
@@ -245,7 +245,7 @@ pub(super) fn a_pause_is_not_a_death(run: &Run<'_>) {
             }
         });
         client.status_is("a pause", |status| status.reads_paused);
-        thread::sleep(Duration::from_millis(1_500));
+        thread::sleep(Duration::from_millis(1_000));
         for number in 0..COUNT {
             client.hears(&format!("{number}{padding}"));
         }

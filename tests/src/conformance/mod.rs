@@ -285,7 +285,7 @@ macro_rules! table {
 /// Every script.
 #[must_use]
 pub fn scripts() -> Vec<Script> {
-    conformance_scripts!([table] ())
+    conformance_scripts!([table]())
 }
 
 /// A test for every script over every adapter, in a module for the script, and one that compares
@@ -328,7 +328,7 @@ macro_rules! conformance_module {
             $crate::conformance_test!(super::SUITE, NAME, $first $($other)*);
 
             #[test]
-            fn transcripts_agree() {
+            fn all_agree() {
                 super::SUITE.compare(NAME);
             }
         }

@@ -247,7 +247,9 @@ impl Peer {
         while written < bytes.len() {
             match self.write(&bytes[written..]) {
                 Ok(count) => written += count,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
                     break;
                 }
                 Err(error) => panic!("it ended: {error}"),

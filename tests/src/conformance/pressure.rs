@@ -58,7 +58,10 @@ fn fill(client: &mut Client, from: u32) -> u32 {
 fn reads(peer: &mut Peer, numbers: std::ops::Range<u32>) {
     for expected in numbers {
         let got = peer.message();
-        assert_eq!((got.opcode, got.payload.len(), number(&got.payload)), (BINARY, PIECE, expected));
+        assert_eq!(
+            (got.opcode, got.payload.len(), number(&got.payload)),
+            (BINARY, PIECE, expected)
+        );
     }
 }
 
@@ -200,8 +203,8 @@ pub(super) fn a_full_outbox_while_down(run: &Run<'_>) {
 
 pub(super) fn an_application_that_does_not_fetch(run: &Run<'_>) {
     run.needs("pauses", |features| features.pauses);
-    const COUNT: u32 = 1_500;
-    let server = Server::start();
+    const COUNT: u32 = 600;
+    let server = Server::with_small_buffers();
     let mut config = quick();
     config.inbox.max_bytes = 256 << 10;
     let mut client = run.connect(&server, config);
@@ -211,7 +214,7 @@ pub(super) fn an_application_that_does_not_fetch(run: &Run<'_>) {
     for number in 0..COUNT {
         all.extend(frame(true, BINARY, &piece(number)));
     }
-    let written = peer.flood(&all, Duration::from_millis(500));
+    let written = peer.flood(&all, Duration::from_millis(300));
     assert!(written < all.len(), "the server was held up");
     assert!(client.status().reads_paused);
     // What the application sends meanwhile goes out all the same.
@@ -232,13 +235,13 @@ pub(super) fn an_application_that_does_not_fetch(run: &Run<'_>) {
 /// The application may close, reconnect or leave while nothing is read.
 pub(super) fn commands_while_nothing_is_fetched(run: &Run<'_>) {
     run.needs("pauses", |features| features.pauses);
-    let server = Server::start();
+    let server = Server::with_small_buffers();
     let mut config = quick();
     config.inbox.max_messages = 4;
     config.close.timeout = Duration::from_millis(100);
     let mut client = run.connect(&server, config);
     let mut all = Vec::new();
-    for number in 0..1_000 {
+    for number in 0..600 {
         all.extend(frame(true, BINARY, &piece(number)));
     }
     // What is fetched is what was read before the pause, whose length is by luck.
@@ -359,7 +362,7 @@ pub(super) fn a_flood_of_pings(run: &Run<'_>) {
 
 /// Frames that end nothing, without end.
 pub(super) fn a_flood_of_empty_fragments(run: &Run<'_>) {
-    let server = Server::start();
+    let server = Server::with_small_buffers();
     let mut client = run.connect(&server, quick());
     let mut peer = server.open();
     client.opens();

@@ -177,7 +177,11 @@ pub(super) fn what_was_not_asked_for(run: &Run<'_>) {
 }
 
 pub(super) fn what_is_not_http(run: &Run<'_>) {
-    for text in ["SSH-2.0-OpenSSH_9.9\r\n\r\n", "\x15\x03\x03\x00\x02\x02\x46\r\n\r\n", "HTTP/0.9 ?\r\n\r\n"] {
+    for text in [
+        "SSH-2.0-OpenSSH_9.9\r\n\r\n",
+        "\x15\x03\x03\x00\x02\x02\x46\r\n\r\n",
+        "HTTP/0.9 ?\r\n\r\n",
+    ] {
         let reason = answered(run, text.as_bytes());
         assert_eq!(step(&reason), Some(DialError::Handshake), "{text}");
         run.says(&reason, "not HTTP");

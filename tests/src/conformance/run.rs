@@ -71,7 +71,10 @@ impl Run<'_> {
     /// The words of a failure, where the adapter uses those of `perennial`.
     pub(super) fn says(&self, said: &impl fmt::Display, part: &str) {
         let said = said.to_string();
-        assert!(!self.adapter.features().words || said.contains(part), "{part:?} is not in {said:?}");
+        assert!(
+            !self.adapter.features().words || said.contains(part),
+            "{part:?} is not in {said:?}"
+        );
     }
 }
 
@@ -157,6 +160,8 @@ impl Suite {
     /// If it is not the same.
     pub fn compare(&self, script: &str) {
         let place = self.script(script);
+        let first = place * self.adapters.len();
+        self.run_all(first..first + self.adapters.len(), 3);
         let all = (1..self.adapters.len()).filter_map(|adapter| self.difference(place, adapter));
         let all: Vec<_> = all.collect();
         assert!(all.is_empty(), "{}", all.join("\n"));
@@ -174,16 +179,15 @@ impl Suite {
         Some(format!("{name}: - over {}, + over {}\n{shown}", ours.name(), theirs.name()))
     }
 
-    /// Runs everything, two scripts at a time.
-    #[must_use]
-    pub fn run(&self) -> Report {
-        let next = AtomicUsize::new(0);
+    /// Runs these, so many at a time: most of them wait most of the time, but some take memory.
+    fn run_all(&self, places: std::ops::Range<usize>, threads: usize) {
+        let next = AtomicUsize::new(places.start);
         thread::scope(|scope| {
-            for _ in 0..2 {
+            for _ in 0..threads {
                 scope.spawn(|| {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        if at >= self.outcomes.len() {
+                        if !places.contains(&at) {
                             return;
                         }
                         self.outcome(at / self.adapters.len(), at % self.adapters.len());
@@ -191,6 +195,12 @@ impl Suite {
                 });
             }
         });
+    }
+
+    /// Runs everything.
+    #[must_use]
+    pub fn run(&self) -> Report {
+        self.run_all(0..self.outcomes.len(), 4);
         let mut report = Report::default();
         for (script, Script { name, .. }) in self.scripts.iter().enumerate() {
             for (place, adapter) in self.adapters.iter().enumerate() {

@@ -36,11 +36,12 @@ impl Server {
         Self { listener, fillers: Vec::new() }
     }
 
-    /// One whose sockets take little that is not read.
+    /// One whose sockets hold little, in either direction.
     pub(super) fn with_small_buffers() -> Self {
         let server = Self::start();
         let socket = socket2::SockRef::from(&server.listener);
         socket.set_recv_buffer_size(16 << 10).expect("a buffer size");
+        socket.set_send_buffer_size(64 << 10).expect("a buffer size");
         server
     }
 
@@ -112,6 +113,14 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Nobody calls, save one who hangs up without a word: a connection was under way.
+    pub(super) fn is_left_in_the_end(&self) {
+        if let Some(mut peer) = self.accept_within(WHILE) {
+            peer.ends();
+        }
+        self.is_left_alone();
     }
 
     /// Nobody calls.

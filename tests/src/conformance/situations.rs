@@ -67,7 +67,9 @@ fn reach(run: &Run<'_>, situation: Situation, mut config: ConfigBuilder) -> Scen
             Scene::new(client, server, None)
         }
         Situation::Dialing => {
-            let Some(server) = Server::full() else { run.cannot("a full queue refuses callers here") };
+            let Some(server) = Server::full() else {
+                run.cannot("a full queue refuses callers here")
+            };
             let mut client = run.connect(&server, config);
             client.until("a dial", |notice| matches!(notice, Notice::Dialing { .. }).then_some(()));
             client.status_is("a dial", |status| status.phase == "dialing");
@@ -182,7 +184,7 @@ fn drop_it(run: &Run<'_>, situation: Situation) {
         (_, None) => drop(client),
     }
     server.relieve();
-    server.is_left_alone();
+    server.is_left_in_the_end();
 }
 
 fn reconnect(run: &Run<'_>, situation: Situation) {
@@ -191,6 +193,8 @@ fn reconnect(run: &Run<'_>, situation: Situation) {
     config.close.timeout = LONG;
     let Scene { mut client, mut server, peer, tls } = reach(run, situation, config);
     client.session().reconnect();
+    // By then the old transport has been dropped.
+    client.until("a dial", |notice| matches!(notice, Notice::Dialing { .. }).then_some(()));
     server.relieve();
     let mut next = match tls {
         Some(tls) => server.accept().secure(&tls),

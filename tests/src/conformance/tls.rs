@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use perennial_core::{
-    ClosedBy, ConfigBuilder, DialError, DialFailure, EndKind, Reason,
-};
+use perennial_core::{ClosedBy, ConfigBuilder, DialError, DialFailure, EndKind, Reason};
 use rcgen::date_time_ymd;
 use rustls::ServerConfig;
 

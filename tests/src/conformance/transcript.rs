@@ -143,7 +143,9 @@ pub(super) fn lane(notice: &Notice) -> Lane {
         }
         Notice::Writable | Notice::Pong { rtt: _ } => Lane::Neither,
         // The silence is a measured time.
-        Notice::Dead { silence: _, why } => Lane::Told(Line::new(format!("dead: {}", why.as_str()))),
+        Notice::Dead { silence: _, why } => {
+            Lane::Told(Line::new(format!("dead: {}", why.as_str())))
+        }
         Notice::Warning(warning) => Lane::Told(warned(warning)),
         Notice::Closed(Closed { by, code, clean, reason }) => {
             let by = by.as_str();
@@ -222,7 +224,9 @@ fn words(reason: &Reason) -> String {
             EndKind::Eof | EndKind::Reset => end.detail.to_string(),
         },
         Reason::Violated(violation) => violation.detail.to_string(),
-        Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => words(last),
+        Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
+            words(last)
+        }
         Reason::Application
         | Reason::DialTimeout
         | Reason::PeerClosed(_)
