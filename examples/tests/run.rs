@@ -220,3 +220,37 @@ fn custom_dialect() {
     assert_eq!(written.len(), 2, "lost once, sent again: {said:#?}");
     assert!(said.iter().any(|line| line.starts_with("acknowledged after")), "{said:#?}");
 }
+
+#[test]
+fn own_loop() {
+    let second = Span::from(Duration::from_secs(1));
+    let faults = Faults { drop_every: Some(second), ..Faults::default() };
+    let server = server(Options { faults, ..Options::default() });
+    let args = [&server.url(), "--connections", "250", "--messages", "30", "--every", "100"];
+    let said = Run::start("own_loop", &args).succeed();
+    assert_eq!(said.last().unwrap(), "sent 7500, acknowledged 7500, lost 0");
+    let stats = server.stats();
+    assert!(stats.resets >= 250, "not everybody was cut off: {stats:?}");
+    // Every message of every connection has arrived: each counts from 1 in a session of its own.
+    assert_eq!((stats.distinct_ids, stats.violations), (7500, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn own_loop_survives_its_server() {
+    let mut options = Options::default();
+    let first = server(options.clone());
+    let url = first.url();
+    options.listen = first.addr();
+    let mut run = Run::start("own_loop", &[&url, "--connections", "250", "--every", "200"]);
+    run.expect("open 250");
+    drop(first);
+    run.expect("open 0");
+    let _second = server(options);
+    run.expect("all are open again");
+    // Ctrl-C.
+    let pid = run.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let said = run.succeed();
+    assert!(said.last().unwrap().ends_with("lost 0"), "{said:#?}");
+}

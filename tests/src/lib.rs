@@ -1,5 +1,7 @@
 //! Shared helpers of the test suites.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod scenario;
 pub mod server;
 pub mod setup;

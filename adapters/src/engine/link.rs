@@ -129,8 +129,12 @@ impl<S: Socket> Link<S> {
         if events.len() == before.1 && wire.received() > before.0 {
             events.push_back(Event::Heard { transport });
         }
-        // A link that cannot be written is of use only until everything in it is read.
-        let end = end.or_else(|| wire.broken().filter(|_| !self.probe).cloned());
+        // A reset that a write was told of is read as the end of the stream. And a link that cannot
+        // be written is of use only until everything in it is read.
+        let end = match (end, wire.broken()) {
+            (Some(_), Some(broken)) => Some(broken.clone()),
+            (end, broken) => end.or_else(|| broken.filter(|_| !self.probe).cloned()),
+        };
         let Some(end) = end else { return Reading::GoesOn };
         events.push_back(Event::Ended { transport, end });
         Reading::Ended

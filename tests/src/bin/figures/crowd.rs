@@ -95,7 +95,7 @@ impl Drop for Holder {
 pub(crate) const HOLD: &str = "hold-a-crowd";
 
 /// Holds connections: `runtime url heartbeat-in-seconds`.
-pub(crate) fn hold(arguments: &[String]) -> Outcome {
+pub(crate) fn hold(arguments: &[String]) -> Result<(), Box<dyn Error + Send + Sync>> {
     let [runtime, url, heartbeat] = arguments else {
         return Err("want a runtime, an address and an interval".into());
     };
