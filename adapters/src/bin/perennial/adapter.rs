@@ -31,13 +31,15 @@ pub(crate) enum Handle {
 pub(crate) fn connect(adapter: AdapterName, builder: Builder) -> Result<Client, Error> {
     match adapter {
         AdapterName::Blocking => builder.connect().map(Client::Blocking),
+        // These two have a thread for their reactor. An executor would have the driver's thread take
+        // its turns at that as well, and wake up for it.
         AdapterName::Smol => {
             let (client, driver) = builder.connect_on(perennial::smol::Smol)?;
-            drive(client, move || smol::block_on(driver))
+            drive(client, move || block_on(driver))
         }
         AdapterName::AsyncStd => {
             let (client, driver) = builder.connect_on(perennial::async_std::AsyncStd)?;
-            drive(client, move || async_std::task::block_on(driver))
+            drive(client, move || block_on(driver))
         }
         AdapterName::Tokio => {
             let runtime = tokio::runtime::Builder::new_current_thread()
