@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
+use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Shared};
 use crate::error::Error;
+use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
@@ -41,10 +43,22 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A connection to `url`. What is wrong with it is said when it is connected.
-    pub fn new(url: &str) -> Self {
+    /// A connection to a URL, or as a whole request says; see [`IntoRequest`]. What is wrong with it
+    /// is said when it is connected.
+    pub fn new(request: impl IntoRequest) -> Self {
+        Self::with(request.into_request())
+    }
+
+    /// A connection as a request of `tungstenite` says, for types that say so themselves. What is
+    /// wrong with it is said when it is connected; [`IntoRequest`] tells what becomes of its
+    /// headers.
+    pub fn from_request(request: impl IntoClientRequest) -> Self {
+        Self::with(from_client(request))
+    }
+
+    fn with(request: Result<Request, Error>) -> Self {
         Self {
-            request: Request::new(url),
+            request,
             config: Config::default(),
             #[cfg(feature = "tls")]
             trust: Trust::default(),

@@ -73,6 +73,19 @@
 //! # Ok::<(), perennial::Error>(())
 //! ```
 //!
+//! # A request of the ecosystem's
+//!
+//! Wherever a URL is taken, an [`http::Request`], or anything else that is an [`IntoRequest`], is
+//! taken too: its headers and subprotocols go out with every attempt.
+//!
+//! ```no_run
+//! let request = perennial::http::Request::get("wss://example.com/feed")
+//!     .header("Cookie", "session=1")
+//!     .body(())?;
+//! let client = perennial::blocking::connect(request)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Without blocking
 //!
 //! The same client on `smol`, `async-std`, `tokio` or a runtime of your own, with the feature of that
@@ -140,6 +153,7 @@ mod convert;
 mod engine;
 mod error;
 mod handshake;
+mod into_request;
 mod mapping;
 #[cfg(feature = "practice")]
 pub mod practice;
@@ -156,6 +170,7 @@ pub use builder::{Builder, RetryContext};
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use engine::Control;
 pub use error::{Error, NotOpen, Refusal, SendError, Timeout};
+pub use into_request::IntoRequest;
 pub use perennial_core as core;
 pub use perennial_core::{
     Advice, Backoff, ByteString, Bytes, Class, CloseFrame, CloseRule, Closed, ClosedBy, Config,
@@ -166,3 +181,5 @@ pub use perennial_core::{
 pub use request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 pub use tls::Trust;
+/// The crate whose types a request is made of, in the version that is understood here.
+pub use tungstenite::http;
