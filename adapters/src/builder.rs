@@ -7,10 +7,12 @@ use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice}
 use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
-use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Shared};
+use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Routes, Shared};
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
+#[cfg(feature = "proxy")]
+use crate::proxy::{Proxy, Wish};
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, Trust};
@@ -36,6 +38,8 @@ pub struct Builder {
     config: Config,
     #[cfg(feature = "tls")]
     trust: Trust,
+    #[cfg(feature = "proxy")]
+    proxy: Wish,
     on_request: Option<Hook>,
     on_retry: Option<RetryHook>,
     reports: bool,
@@ -62,6 +66,8 @@ impl Builder {
             config: Config::default(),
             #[cfg(feature = "tls")]
             trust: Trust::default(),
+            #[cfg(feature = "proxy")]
+            proxy: Wish::default(),
             on_request: None,
             on_retry: None,
             reports: false,
@@ -100,6 +106,58 @@ impl Builder {
     #[cfg(feature = "tls")]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// Goes through this proxy, whatever the environment says, and wherever it goes.
+    ///
+    /// | URL | what is spoken | who resolves the target's name |
+    /// | --- | --- | --- |
+    /// | `http://HOST:PORT`, or `HOST:PORT`; port 80 | CONNECT (RFC 9110 §9.3.6), for `ws://` as for `wss://` | the proxy |
+    /// | `socks5h://HOST:PORT`; port 1080 | SOCKS version 5 (RFC 1928) | the proxy |
+    /// | `socks5://HOST:PORT`; port 1080 | the same | this side |
+    ///
+    /// A user and a password go before the host, as `USER:PASSWORD@`, percent-encoded where they
+    /// have characters of their own in a URL. An HTTP proxy gets them as Basic authorization (RFC
+    /// 7617), a SOCKS proxy as RFC 1929 wants them. They are shown nowhere.
+    ///
+    /// `wss://` is encrypted through the proxy, which sees the target's name and no more. TLS to the
+    /// proxy itself (`https://`) is not supported. What is wrong with the URL is said when it is
+    /// connected, as [`Error::Proxy`].
+    ///
+    /// The dial timeout covers the way through the proxy. A proxy that refuses, hangs up or does not
+    /// make sense fails the attempt, with
+    /// [`DialError::Proxy`](crate::DialError::Proxy), and the next attempt comes as the config says;
+    /// one that wants other credentials (407, or its like in SOCKS) ends the connection, with
+    /// [`DialError::ProxyAuth`](crate::DialError::ProxyAuth): the next attempt would bring the same.
+    #[cfg(feature = "proxy")]
+    pub fn proxy(mut self, url: &str) -> Self {
+        match Proxy::parse("the proxy's URL", url) {
+            Ok(proxy) => self.proxy = Wish::One(proxy),
+            Err(error) => self.request = self.request.and(Err(error)),
+        }
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    ///
+    /// Without this and [`proxy`](Self::proxy) the environment decides, and is read when the
+    /// connection is made. Of these variables the first that is set counts, each in lower case before
+    /// the same in upper case:
+    ///
+    /// * for `wss://`: `wss_proxy`, `https_proxy`, `all_proxy`;
+    /// * for `ws://`: `ws_proxy`, `https_proxy`, `http_proxy`, `all_proxy` (RFC 6455 §4.1 prefers the
+    ///   proxy for HTTPS).
+    ///
+    /// An empty one means none; one that cannot be used is [`Error::Proxy`], and no reason to go
+    /// around the proxy. `no_proxy` lists where to go directly, separated by commas or spaces: names,
+    /// each with all below it, addresses, ranges of them such as `10.0.0.0/8`, each with a port if
+    /// so wished, or `*`. Loopback is no exception, as it is none to curl: name `localhost,127.0.0.1`
+    /// there. In a CGI program, which is one with `REQUEST_METHOD` in its environment, `HTTP_PROXY`
+    /// is not read: whoever asks sets it with a header.
+    #[cfg(feature = "proxy")]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Wish::Off;
         self
     }
 
@@ -149,6 +207,15 @@ impl Builder {
             }
             tls
         };
+        #[cfg(feature = "proxy")]
+        let routes = {
+            let proxies = self.proxy.settle();
+            // What is wrong with a variable is said now, rather than at every attempt.
+            proxies.choose(&request)?;
+            Routes::new(proxies)
+        };
+        #[cfg(not(feature = "proxy"))]
+        let routes = Routes::direct();
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| Error::Io {
@@ -177,7 +244,7 @@ impl Builder {
             shared: Arc::clone(&shared),
             config,
             dialing,
-            preparer: Preparer::new(request, self.on_request),
+            preparer: Preparer::new(request, routes, self.on_request),
             retry_hook: self.on_retry,
             target,
         };

@@ -86,6 +86,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # How a connection is made
+//!
+//! * The name is resolved anew for every attempt, in a thread, and its addresses are raced, families
+//!   by turns: each has 250 ms before the next is tried beside it (RFC 8305). The journal tells which
+//!   one won.
+//! * `TCP_NODELAY` is on, on every driver: frames are collected before they are written, and nothing
+//!   is left for Nagle's algorithm to collect.
+//! * With the feature `proxy` the way leads through the proxy that `Builder::proxy` names, or the
+//!   environment: HTTP CONNECT or SOCKS5. The race is for the proxy's addresses then. TLS runs inside
+//!   the tunnel. `Builder::no_proxy` says which variables are read, and turns that off.
+//! * The config's `connect.dial_timeout` covers all of it, request hook, name, connection, proxy, TLS
+//!   and WebSocket handshake alike.
+//!
 //! # Without blocking
 //!
 //! The same client on `smol`, `async-std`, `tokio` or a runtime of your own, with the feature of that
@@ -128,6 +141,7 @@
 //! | `async-std` | `async_std`, the same on that one, which its authors have deprecated in favour of `smol` | |
 //! | `async` | `asynchronous`, the async client for a runtime of your own; included in the three above | |
 //! | `tls` | `wss://` through rustls, and `Trust` to say whom to trust | yes |
+//! | `proxy` | HTTP CONNECT and SOCKS5 proxies, as `Builder::proxy` or the environment says | yes |
 //! | `practice` | `practice`, the practice server and its faults | |
 //! | `cli` | the command `perennial`; includes all of the above | |
 //!
@@ -157,6 +171,8 @@ mod into_request;
 mod mapping;
 #[cfg(feature = "practice")]
 pub mod practice;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod request;
 #[cfg(feature = "smol")]
 pub mod smol;

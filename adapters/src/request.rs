@@ -312,7 +312,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// Percent-encoding undone (RFC 3986 §2.1); what is no escape stays.
-fn decode_percent(text: &str) -> Vec<u8> {
+pub(crate) fn decode_percent(text: &str) -> Vec<u8> {
     let digit = |byte: u8| (byte as char).to_digit(16);
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

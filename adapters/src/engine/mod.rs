@@ -11,8 +11,11 @@ mod link;
 mod lookup;
 mod network;
 mod race;
+mod route;
 mod shared;
 mod sink;
+#[cfg(feature = "proxy")]
+mod tunnel;
 mod turn;
 mod wire;
 
@@ -25,6 +28,7 @@ pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
+pub(crate) use route::Routes;
 pub(crate) use shared::Shared;
 #[cfg(feature = "async")]
 pub(crate) use shared::{Access, Ticket};
