@@ -7,7 +7,9 @@ use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice}
 use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
-use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Routes, Shared};
+use crate::engine::{
+    Control, Dialing, Hook, Inbox, Journal, Parts, Preparer, RetryHook, Routes, Shared,
+};
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
@@ -44,6 +46,7 @@ pub struct Builder {
     on_retry: Option<RetryHook>,
     reports: bool,
     seed: Option<u64>,
+    name: Option<String>,
 }
 
 impl Builder {
@@ -72,6 +75,7 @@ impl Builder {
             on_retry: None,
             reports: false,
             seed: None,
+            name: None,
         }
     }
 
@@ -195,6 +199,14 @@ impl Builder {
         self
     }
 
+    /// Gives the connection a name, to tell it from others: it stands in the journal and, with the
+    /// feature `metrics`, as a label of every metric. Default: none. A program should have few
+    /// different ones, and no secret among them.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Everything that a driver needs, whichever it is.
     pub(crate) fn prepare(self) -> Result<(Parts, Control), Error> {
         let request = self.request?;
@@ -234,7 +246,7 @@ impl Builder {
             tls,
         };
         let clock = Clock::start();
-        let target = request.target();
+        let journal = Journal::new(&request.target(), self.name.as_deref());
         let inbox = Inbox::new(&config, self.reports);
         let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);
@@ -246,7 +258,7 @@ impl Builder {
             dialing,
             preparer: Preparer::new(request, routes, self.on_request),
             retry_hook: self.on_retry,
-            target,
+            journal,
         };
         Ok((parts, Control::new(shared, overflow)))
     }
@@ -268,6 +280,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("request", &self.request)
             .field("config", &self.config)
+            .field("name", &self.name)
             .field("reports", &self.reports)
             .finish_non_exhaustive()
     }

@@ -145,8 +145,34 @@
 //! | `practice` | `practice`, the practice server and its faults | |
 //! | `cli` | the command `perennial`; includes all of the above | |
 //!
-//! Connections, attempts and outages are told through [`tracing`](https://docs.rs/tracing), under
-//! the target `perennial`; no secret and no payload among it.
+//! Features only add: none changes what another one does.
+//!
+//! # The journal
+//!
+//! What happens to a connection is told through [`tracing`](https://docs.rs/tracing), under the target
+//! `perennial`; no secret and no payload among it. Where nobody wants it, nothing is formatted and
+//! nothing is allocated.
+//!
+//! | span | level | fields | lasts |
+//! | --- | --- | --- | --- |
+//! | `connection` | info | `to`: the URL without user part and query; `name`: [`Builder::name`](blocking::Builder::name) | as long as the driver |
+//! | `attempt`, in `connection` | info | `transport`, `attempt` | from the dial until it has failed, or the connection it made is lost |
+//! | `prepare`, in `attempt` | debug | | while the request hook runs and the name is resolved, on a thread of its own |
+//!
+//! | event | level | fields | in |
+//! | --- | --- | --- | --- |
+//! | `dial` | debug | `transport`, `attempt` | `attempt` |
+//! | `resolved` | debug | `addresses`, which are the proxy's where there is one; `proxy` | `attempt` |
+//! | `connected`, `not connected` | debug | `address`, `error` | `attempt` |
+//! | `tunnelled`: the proxy leads to the target | debug | | `attempt` |
+//! | `secured`: TLS is established | debug | | `attempt` |
+//! | `open` | info | `transport` | `attempt` |
+//! | `dead`: the peer has fallen silent | warn | `silence`, `why` | `attempt` |
+//! | `lost` | warn | `reason` | `attempt` |
+//! | `retry`: the dial failed, or the connection was lost, and there will be another | info | `attempt`: the next one; `delay`, `reason` | `attempt` |
+//! | `suspended`: the outage has lasted for long | warn | `outage` | `attempt`, or `connection` between two |
+//! | `warning` | warn | `warning` | the same |
+//! | `closed` | info | `by`, `code`, `reason` | the same |
 
 #![deny(unsafe_code)]
 // What all adapters share is of no use without any.
@@ -163,6 +189,8 @@ pub mod blocking;
 mod builder;
 mod clock;
 mod convert;
+#[cfg(test)]
+mod counting;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod engine;
 mod error;

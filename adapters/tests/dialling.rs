@@ -272,7 +272,7 @@ fn fail_fast_says_why() {
         "{error}"
     );
     let server = Server::echo();
-    let mut client = Client::builder(&server.url()).config(config).connect().unwrap();
+    let mut client = Client::builder(server.url()).config(config).connect().unwrap();
     assert_eq!(client.state(), State::Open);
     client.send("x").unwrap();
     assert_eq!(text(&mut client), "x");

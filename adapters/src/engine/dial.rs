@@ -9,6 +9,8 @@ use tungstenite::handshake::client::Response;
 use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
 use tungstenite::protocol::{Role, WebSocketConfig};
 
+#[cfg(any(feature = "proxy", feature = "tls"))]
+use super::journal;
 use super::lookup::Prepared;
 use super::network::{Network, Socket};
 use super::race::Race;
@@ -76,6 +78,7 @@ impl<N: Network> Dial<N> {
     /// Begins to connect.
     pub(crate) fn begin(&mut self, prepared: Prepared) {
         let Prepared { request, route } = prepared;
+        route.note();
         self.stage = Stage::Racing(Box::new(request), Race::new(route.addresses), route.way);
     }
 
@@ -126,13 +129,20 @@ fn step<N: Network>(
         #[cfg(feature = "proxy")]
         Stage::Tunnelling(request, mut digging) => match digging.advance() {
             None => Ok(Step::Waits(Stage::Tunnelling(request, digging))),
-            Some(outcome) => connected(request, outcome?, dialing).map(Step::Goes),
+            Some(outcome) => {
+                let socket = outcome?;
+                journal::tunnelled();
+                connected(request, socket, dialing).map(Step::Goes)
+            }
         },
         #[cfg(feature = "tls")]
         Stage::Securing(request, mut stream) => {
             stream.socket().fired();
             match stream.handshake() {
-                Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
+                Ok(()) => {
+                    journal::secured();
+                    Ok(Step::Goes(upgrade(&request, Stream::Tls(stream))))
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     stream.watch_handshake().map_err(|error| tls_failure(&request, &error))?;
                     Ok(Step::Waits(Stage::Securing(request, stream)))

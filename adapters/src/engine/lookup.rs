@@ -10,6 +10,7 @@ use std::thread;
 use perennial_core::{DialError, DialFailure, TransportId};
 use url::Host;
 
+use super::journal;
 use super::route::{Route, Routes};
 use crate::request::{Attempt, HookError, Request};
 
@@ -69,7 +70,10 @@ impl Preparer {
         let mut request = self.request.clone();
         let hook = self.hook.clone();
         let routes = self.routes.clone();
+        // What the hook tells lies in the attempt's span, although the thread is another.
+        let span = journal::preparing();
         let work = move || {
+            let _entered = span.entered();
             let outcome = hook
                 .map_or(Ok(()), |hook| run_hook(&hook, attempt, transport, &mut request))
                 .and_then(|()| routes.find(&request, attempt, resolve))

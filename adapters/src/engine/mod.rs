@@ -24,6 +24,7 @@ pub(crate) use dial::Dialing;
 pub(crate) use inbox::Inbox;
 #[cfg(feature = "blocking")]
 pub(crate) use inbox::is_report;
+pub(crate) use journal::Journal;
 pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use perennial_core::DialFailure;
 use url::Host;
 
+use super::journal;
 #[cfg(feature = "proxy")]
 use super::tunnel::{Destination, Tunnel};
 #[cfg(feature = "proxy")]
@@ -34,6 +35,17 @@ pub(crate) struct Route {
     /// In the order in which they are to be tried; not empty. With a proxy they are the proxy's.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) way: Way,
+}
+
+impl Route {
+    /// Has the journal tell it.
+    pub(crate) fn note(&self) {
+        #[cfg(feature = "proxy")]
+        let proxy = self.way.as_ref().map(|tunnel| &tunnel.proxy as &dyn std::fmt::Display);
+        #[cfg(not(feature = "proxy"))]
+        let proxy = None;
+        journal::routed(&self.addresses, proxy);
+    }
 }
 
 impl Routes {

@@ -15,7 +15,7 @@ use perennial_core::{
 use tungstenite::WebSocket;
 
 use super::dial::{Dial, Dialing};
-use super::journal;
+use super::journal::Journal;
 use super::link::{Link, Reading};
 use super::lookup::{Prepared, Preparer};
 use super::network::Network;
@@ -37,8 +37,7 @@ pub(crate) struct Parts {
     pub(crate) dialing: Dialing,
     pub(crate) preparer: Preparer,
     pub(crate) retry_hook: Option<RetryHook>,
-    /// What to call the other side in the journal.
-    pub(crate) target: String,
+    pub(crate) journal: Journal,
 }
 
 /// One connection between two sleeps.
@@ -49,7 +48,7 @@ pub(crate) struct Engine<N: Network, S> {
     dialing: Dialing,
     preparer: Preparer,
     retry_hook: Option<RetryHook>,
-    span: tracing::Span,
+    journal: Journal,
     network: N,
 
     dial: Option<Dial<N>>,
@@ -96,7 +95,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             dialing: parts.dialing,
             preparer: parts.preparer,
             retry_hook: parts.retry_hook,
-            span: journal::span(&parts.target),
+            journal: parts.journal,
             network,
             dial: None,
             dial_is_due: false,
@@ -116,7 +115,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// The span of this connection's journal.
     pub(crate) fn span(&self) -> tracing::Span {
-        self.span.clone()
+        self.journal.connection().clone()
     }
 
     #[cfg(feature = "async")]
@@ -201,7 +200,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     fn advance_dial(&mut self) {
         let Some(dial) = &mut self.dial else { return };
+        let span = self.journal.attempt().enter();
         let Some(outcome) = dial.advance(&self.dialing, &mut self.network) else { return };
+        drop(span);
         let transport = dial.transport();
         self.dial = None;
         match outcome {
@@ -299,7 +300,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                     }
                 }
                 Action::Notify(notice) => {
-                    journal::note(&notice);
+                    self.journal.note(&notice);
                     self.ask_retry_hook(&notice);
                     if let Notice::Closed(end) = &notice {
                         closed = Some(end.clone());
@@ -369,7 +370,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
             core.prepared.push((transport, outcome));
             core.wake();
         };
-        if let Some(outcome) = self.preparer.prepare(transport, attempt, report) {
+        let span = self.journal.attempt().enter();
+        let outcome = self.preparer.prepare(transport, attempt, report);
+        drop(span);
+        if let Some(outcome) = outcome {
             self.begin(transport, outcome);
         }
     }
@@ -381,7 +385,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         };
         match outcome {
             Ok(prepared) => {
-                dial.begin(prepared);
+                self.journal.attempt().in_scope(|| dial.begin(prepared));
                 self.dial_is_due = true;
             }
             Err(failure) => {

@@ -68,7 +68,7 @@ impl Wish {
     pub(crate) fn settle(self) -> Proxies {
         match self {
             Wish::Environment => {
-                Proxies::Environment(Box::new(Environment::read(|name| std::env::var_os(name))))
+                Proxies::Environment(Box::new(Environment::read(std::env::var_os)))
             }
             Wish::Off => Proxies::Off,
             Wish::One(proxy) => Proxies::One(proxy),
@@ -166,7 +166,14 @@ impl Proxy {
 
     /// Host and port, for people.
     pub(crate) fn name(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        self.to_string()
+    }
+}
+
+/// Host and port.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
     }
 }
 
