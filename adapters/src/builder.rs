@@ -8,7 +8,7 @@ use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{
-    Control, Dialing, Hook, Inbox, Journal, Parts, Preparer, RetryHook, Routes, Shared,
+    Control, Dialing, Hook, Inbox, Journal, Meter, Parts, Preparer, RetryHook, Routes, Shared,
 };
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
@@ -259,6 +259,7 @@ impl Builder {
             preparer: Preparer::new(request, routes, self.on_request),
             retry_hook: self.on_retry,
             journal,
+            meter: Meter::new(self.name.as_deref()),
         };
         Ok((parts, Control::new(shared, overflow)))
     }

@@ -144,6 +144,7 @@
 //! | `proxy` | HTTP CONNECT and SOCKS5 proxies, as `Builder::proxy` or the environment says | yes |
 //! | `practice` | `practice`, the practice server and its faults | |
 //! | `cli` | the command `perennial`; includes all of the above | |
+//! | `metrics` | [metrics](#metrics) through the facade of the crate `metrics` | |
 //!
 //! Features only add: none changes what another one does.
 //!
@@ -173,6 +174,35 @@
 //! | `suspended`: the outage has lasted for long | warn | `outage` | `attempt`, or `connection` between two |
 //! | `warning` | warn | `warning` | the same |
 //! | `closed` | info | `by`, `code`, `reason` | the same |
+
+//! # Metrics
+//!
+//! With the feature `metrics`, each connection tells the facade of the crate
+//! [`metrics`](https://docs.rs/metrics), for whichever recorder is installed when the connection is
+//! built. Nothing is told message by message, but once a turn of the driver what has come up meanwhile.
+//! A connection with a [name](blocking::Builder::name) has it in the label `connection`; those without
+//! are counted together. No URL, host or close reason is among the labels.
+//!
+//! | metric | kind | what it is |
+//! | --- | --- | --- |
+//! | `perennial_messages_accepted_total` | counter | messages accepted for sending |
+//! | `perennial_messages_flushed_total` | counter | those of class volatile or queued that the kernel took |
+//! | `perennial_messages_acknowledged_total` | counter | those that the peer acknowledged |
+//! | `perennial_messages_undelivered_total` | counter | those that ended otherwise; `reason`: `uncertain`, `expired`, `dropped`, `cancelled` |
+//! | `perennial_messages_rejected_total` | counter | messages refused, and so never accepted |
+//! | `perennial_messages_resent_total` | counter | writes of a message beyond its first |
+//! | `perennial_messages_received_total` | counter | messages received, without duplicates |
+//! | `perennial_messages_duplicate_total` | counter | messages received again, and dropped |
+//! | `perennial_sent_bytes_total` | counter | bytes written, handshakes and frames, before TLS |
+//! | `perennial_received_bytes_total` | counter | bytes read, handshakes and frames, after TLS |
+//! | `perennial_attempts_total` | counter | dials |
+//! | `perennial_attempts_failed_total` | counter | dials that failed; `reason`: `request`, `resolve`, `connect`, `proxy`, `proxy_auth`, `tls`, `handshake`, `status`, `timeout` |
+//! | `perennial_connections_lost_total` | counter | open connections lost; `reason`: `closed` by the peer, `ended`, `dead`, `application` for a reconnect by hand, `other` |
+//! | `perennial_reconnects_total` | counter | times that a connection was open again |
+//! | `perennial_connections_open` | gauge | connections that are open |
+//! | `perennial_outbox_messages` | gauge | messages accepted that have not ended |
+//! | `perennial_outage_seconds` | histogram | from losing a connection to having it again |
+//! | `perennial_rtt_seconds` | histogram | from a ping to its pong |
 
 #![deny(unsafe_code)]
 // What all adapters share is of no use without any.

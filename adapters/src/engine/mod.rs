@@ -9,6 +9,8 @@ mod inbox;
 mod journal;
 mod link;
 mod lookup;
+#[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
+mod meter;
 mod network;
 mod race;
 mod route;
@@ -26,6 +28,7 @@ pub(crate) use inbox::Inbox;
 pub(crate) use inbox::is_report;
 pub(crate) use journal::Journal;
 pub(crate) use lookup::{Hook, Preparer};
+pub(crate) use meter::Meter;
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;

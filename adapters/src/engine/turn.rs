@@ -18,6 +18,7 @@ use super::dial::{Dial, Dialing};
 use super::journal::Journal;
 use super::link::{Link, Reading};
 use super::lookup::{Prepared, Preparer};
+use super::meter::Meter;
 use super::network::Network;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) preparer: Preparer,
     pub(crate) retry_hook: Option<RetryHook>,
     pub(crate) journal: Journal,
+    pub(crate) meter: Meter,
 }
 
 /// One connection between two sleeps.
@@ -49,6 +51,7 @@ pub(crate) struct Engine<N: Network, S> {
     preparer: Preparer,
     retry_hook: Option<RetryHook>,
     journal: Journal,
+    meter: Meter,
     network: N,
 
     dial: Option<Dial<N>>,
@@ -96,6 +99,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             preparer: parts.preparer,
             retry_hook: parts.retry_hook,
             journal: parts.journal,
+            meter: parts.meter,
             network,
             dial: None,
             dial_is_due: false,
@@ -164,7 +168,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         let Err(error) = link.watch(!self.paused) else { return true };
         let end = End { kind: EndKind::Io, detail: error.to_string().into() };
         self.events.push_back(Event::Ended { transport: link.transport(), end });
-        self.link = None;
+        self.forget_link();
         false
     }
 
@@ -187,14 +191,28 @@ impl<N: Network, S: Sink> Engine<N, S> {
             // What is left to read would wait for the application; a new transport should not.
             if let Some(end) = link.broken().cloned() {
                 self.events.push_back(Event::Ended { transport: link.transport(), end });
-                self.link = None;
+                self.forget_link();
             }
         } else if link.wants_read() {
             self.has_read = true;
             if link.read(&mut self.events) == Reading::Ended {
                 link.say_goodbye();
-                self.link = None;
+                self.forget_link();
             }
+        }
+    }
+
+    /// Drops the link, after the meter was told how much has crossed it.
+    fn forget_link(&mut self) {
+        self.meter_link();
+        self.meter.end_transport();
+        self.link = None;
+    }
+
+    fn meter_link(&mut self) {
+        if let Some(link) = &self.link {
+            let (received, sent) = link.crossed();
+            self.meter.cross(received, sent);
         }
     }
 
@@ -266,6 +284,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         };
         core.relieve();
+        self.meter.count(core.connection.counters());
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         if !self.actions.is_empty() || reads_on || flushes_on || self.dial_is_due {
@@ -301,6 +320,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 }
                 Action::Notify(notice) => {
                     self.journal.note(&notice);
+                    self.meter.note(&notice);
                     self.ask_retry_hook(&notice);
                     if let Notice::Closed(end) = &notice {
                         closed = Some(end.clone());
@@ -317,6 +337,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         {
             self.events.extend(link.flush());
         }
+        self.meter_link();
         self.deliver(now);
         if closed.is_some()
             && let Some(link) = &mut self.link
@@ -397,23 +418,25 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     fn drop_transport(&mut self, transport: TransportId) {
         self.dial.take_if(|dial| dial.transport() == transport);
-        if let Some(mut link) = self.link.take_if(|link| link.transport() == transport) {
+        if let Some(link) = self.link_of(transport) {
             // The last words, such as a close frame, as far as the kernel takes them at once.
             if link.wants_flush() {
                 let _ = link.flush();
             }
             link.say_goodbye();
+            self.forget_link();
         }
     }
 
     /// Drops everything and has the state machine close.
     fn abort(&mut self, core: &mut Access<'_>, now: Instant) {
         self.dial = None;
-        let link = self.link.take();
+        let transport = self.link.as_ref().map(Link::transport);
+        self.forget_link();
         self.tell(core, now, Event::Close(CloseFrame::new(code::NORMAL, "")));
-        if let Some(link) = link {
+        if let Some(transport) = transport {
             let end = End { kind: EndKind::Io, detail: "aborted by the application".into() };
-            self.tell(core, now, Event::Ended { transport: link.transport(), end });
+            self.tell(core, now, Event::Ended { transport, end });
         }
     }
 }
