@@ -132,7 +132,7 @@ impl Builder {
     /// The dial timeout covers the way through the proxy. A proxy that refuses, hangs up or does not
     /// make sense fails the attempt, with
     /// [`DialError::Proxy`](crate::DialError::Proxy), and the next attempt comes as the config says;
-    /// one that wants other credentials (407, or its like in SOCKS) ends the connection, with
+    /// one that wants other credentials (407 or 401, or their like in SOCKS) ends the connection, with
     /// [`DialError::ProxyAuth`](crate::DialError::ProxyAuth): the next attempt would bring the same.
     #[cfg(feature = "proxy")]
     pub fn proxy(mut self, url: &str) -> Self {

@@ -136,10 +136,12 @@ fn a_proxy_that_wants_credentials_ends_the_connection() {
     let http = ProxyServer::http_answer(
         b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
     );
+    let other = ProxyServer::http_answer(b"HTTP/1.1 401 Unauthorized\r\n\r\n");
     let socks = ProxyServer::socks_with(Some(("user", "word")), |_, _| panic!("never asked"));
     for (url, proxy, status, part) in [
         (http.url("http"), &http, Some(407), "put a user and a password"),
         (http.url("http://hidden:hidden@"), &http, Some(407), "does not accept"),
+        (other.url("http://hidden:hidden@"), &other, Some(401), "does not accept"),
         (socks.url("socks5h"), &socks, None, "put a user and a password"),
         (socks.url("socks5h://hidden:hidden@"), &socks, None, "does not accept"),
     ] {

@@ -138,7 +138,8 @@ impl Tunnel {
     }
 
     fn refusal(&self, status: u16, headers: &[httparse::Header<'_>]) -> DialFailure {
-        if status == 407 {
+        // Instead of 407 some say 401 to credentials that are wrong, as if they were the target's.
+        if matches!(status, 401 | 407) {
             return self.wants_credentials(Some(status));
         }
         let code = StatusCode::from_u16(status).ok();
