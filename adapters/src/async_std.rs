@@ -26,6 +26,7 @@ use ::async_std::task;
 use crate::asynchronous::{Client, Driver, Runtime};
 use crate::builder::Builder;
 use crate::error::Error;
+use crate::into_request::IntoRequest;
 
 /// The runtime: `async-std`'s reactor, which runs wherever it is used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,12 +53,12 @@ impl Runtime for AsyncStd {
     }
 }
 
-/// Connects to `url` with every default: a client, and the future that drives it.
+/// Connects with every default: a client, and the future that drives it.
 ///
 /// # Errors
 /// As for [`Builder::connect_on`].
-pub fn connect(url: &str) -> Result<(Client, Driver<AsyncStd>), Error> {
-    Builder::new(url).connect_on(AsyncStd)
+pub fn connect(request: impl IntoRequest) -> Result<(Client, Driver<AsyncStd>), Error> {
+    Builder::new(request).connect_on(AsyncStd)
 }
 
 /// Connects, and drives the connection on `async-std`'s global executor.

@@ -4,11 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
+use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
-use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Shared};
+use crate::engine::{
+    Control, Dialing, Hook, Inbox, Journal, Meter, Parts, Preparer, RetryHook, Routes, Shared,
+};
 use crate::error::Error;
+use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
+#[cfg(feature = "proxy")]
+use crate::proxy::{Proxy, Wish};
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, Trust};
@@ -34,24 +40,42 @@ pub struct Builder {
     config: Config,
     #[cfg(feature = "tls")]
     trust: Trust,
+    #[cfg(feature = "proxy")]
+    proxy: Wish,
     on_request: Option<Hook>,
     on_retry: Option<RetryHook>,
     reports: bool,
     seed: Option<u64>,
+    name: Option<String>,
 }
 
 impl Builder {
-    /// A connection to `url`. What is wrong with it is said when it is connected.
-    pub fn new(url: &str) -> Self {
+    /// A connection to a URL, or as a whole request says; see [`IntoRequest`]. What is wrong with it
+    /// is said when it is connected.
+    pub fn new(request: impl IntoRequest) -> Self {
+        Self::with(request.into_request())
+    }
+
+    /// A connection as a request of `tungstenite` says, for types that say so themselves. What is
+    /// wrong with it is said when it is connected; [`IntoRequest`] tells what becomes of its
+    /// headers.
+    pub fn from_request(request: impl IntoClientRequest) -> Self {
+        Self::with(from_client(request))
+    }
+
+    fn with(request: Result<Request, Error>) -> Self {
         Self {
-            request: Request::new(url),
+            request,
             config: Config::default(),
             #[cfg(feature = "tls")]
             trust: Trust::default(),
+            #[cfg(feature = "proxy")]
+            proxy: Wish::default(),
             on_request: None,
             on_retry: None,
             reports: false,
             seed: None,
+            name: None,
         }
     }
 
@@ -89,6 +113,58 @@ impl Builder {
         self
     }
 
+    /// Goes through this proxy, whatever the environment says, and wherever it goes.
+    ///
+    /// | URL | what is spoken | who resolves the target's name |
+    /// | --- | --- | --- |
+    /// | `http://HOST:PORT`, or `HOST:PORT`; port 80 | CONNECT (RFC 9110 §9.3.6), for `ws://` as for `wss://` | the proxy |
+    /// | `socks5h://HOST:PORT`; port 1080 | SOCKS version 5 (RFC 1928) | the proxy |
+    /// | `socks5://HOST:PORT`; port 1080 | the same | this side |
+    ///
+    /// A user and a password go before the host, as `USER:PASSWORD@`, percent-encoded where they
+    /// have characters of their own in a URL. An HTTP proxy gets them as Basic authorization (RFC
+    /// 7617), a SOCKS proxy as RFC 1929 wants them. They are shown nowhere.
+    ///
+    /// `wss://` is encrypted through the proxy, which sees the target's name and no more. TLS to the
+    /// proxy itself (`https://`) is not supported. What is wrong with the URL is said when it is
+    /// connected, as [`Error::Proxy`].
+    ///
+    /// The dial timeout covers the way through the proxy. A proxy that refuses, hangs up or does not
+    /// make sense fails the attempt, with
+    /// [`DialError::Proxy`](crate::DialError::Proxy), and the next attempt comes as the config says;
+    /// one that wants other credentials (407 or 401, or their like in SOCKS) ends the connection, with
+    /// [`DialError::ProxyAuth`](crate::DialError::ProxyAuth): the next attempt would bring the same.
+    #[cfg(feature = "proxy")]
+    pub fn proxy(mut self, url: &str) -> Self {
+        match Proxy::parse("the proxy's URL", url) {
+            Ok(proxy) => self.proxy = Wish::One(proxy),
+            Err(error) => self.request = self.request.and(Err(error)),
+        }
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    ///
+    /// Without this and [`proxy`](Self::proxy) the environment decides, and is read when the
+    /// connection is made. Of these variables the first that is set counts, each in lower case before
+    /// the same in upper case:
+    ///
+    /// * for `wss://`: `wss_proxy`, `https_proxy`, `all_proxy`;
+    /// * for `ws://`: `ws_proxy`, `https_proxy`, `http_proxy`, `all_proxy` (RFC 6455 §4.1 prefers the
+    ///   proxy for HTTPS).
+    ///
+    /// An empty one means none; one that cannot be used is [`Error::Proxy`], and no reason to go
+    /// around the proxy. `no_proxy` lists where to go directly, separated by commas or spaces: names,
+    /// each with all below it, addresses, ranges of them such as `10.0.0.0/8`, each with a port if
+    /// so wished, or `*`. Loopback is no exception, as it is none to curl: name `localhost,127.0.0.1`
+    /// there. In a CGI program, which is one with `REQUEST_METHOD` in its environment, `HTTP_PROXY`
+    /// is not read: whoever asks sets it with a header.
+    #[cfg(feature = "proxy")]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Wish::Off;
+        self
+    }
+
     /// Sets the request hook: called once per attempt, it may change the URL, the headers and the
     /// token. It runs on a thread of its own and may block; the dial timeout covers it.
     pub fn on_request(
@@ -123,6 +199,14 @@ impl Builder {
         self
     }
 
+    /// Gives the connection a name, to tell it from others: it stands in the journal and, with the
+    /// feature `metrics`, as a label of every metric. Default: none. A program should have few
+    /// different ones, and no secret among them.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Everything that a driver needs, whichever it is.
     pub(crate) fn prepare(self) -> Result<(Parts, Control), Error> {
         let request = self.request?;
@@ -135,6 +219,15 @@ impl Builder {
             }
             tls
         };
+        #[cfg(feature = "proxy")]
+        let routes = {
+            let proxies = self.proxy.settle();
+            // What is wrong with a variable is said now, rather than at every attempt.
+            proxies.choose(&request)?;
+            Routes::new(proxies)
+        };
+        #[cfg(not(feature = "proxy"))]
+        let routes = Routes::direct();
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| Error::Io {
@@ -153,7 +246,7 @@ impl Builder {
             tls,
         };
         let clock = Clock::start();
-        let target = request.target();
+        let journal = Journal::new(&request.target(), self.name.as_deref());
         let inbox = Inbox::new(&config, self.reports);
         let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);
@@ -163,9 +256,10 @@ impl Builder {
             shared: Arc::clone(&shared),
             config,
             dialing,
-            preparer: Preparer::new(request, self.on_request),
+            preparer: Preparer::new(request, routes, self.on_request),
             retry_hook: self.on_retry,
-            target,
+            journal,
+            meter: Meter::new(self.name.as_deref()),
         };
         Ok((parts, Control::new(shared, overflow)))
     }
@@ -187,6 +281,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("request", &self.request)
             .field("config", &self.config)
+            .field("name", &self.name)
             .field("reports", &self.reports)
             .finish_non_exhaustive()
     }

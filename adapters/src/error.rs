@@ -27,6 +27,18 @@ pub enum Error {
         /// The rule that it breaks.
         rule: &'static str,
     },
+    /// An HTTP request cannot be one for a WebSocket.
+    Request {
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// A proxy cannot be used, although it would have to be.
+    Proxy {
+        /// Where it is named: `the proxy's URL`, or a variable of the environment.
+        place: &'static str,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
     /// A file with trusted certificates cannot be read.
     CaFile {
         /// The file.
@@ -60,6 +72,8 @@ impl fmt::Display for Error {
                 write!(f, "the URL's scheme is {scheme}: use ws:// or wss://")
             }
             Error::Header { name, rule } => write!(f, "the header {name} {rule}"),
+            Error::Proxy { place, rule } => write!(f, "{place} {rule}"),
+            Error::Request { rule } => write!(f, "the request {rule}"),
             Error::CaFile { path, source } => {
                 write!(f, "the certificates in {} cannot be read: {source}", path.display())
             }
@@ -78,6 +92,8 @@ impl std::error::Error for Error {
             Error::Url { .. }
             | Error::Scheme { .. }
             | Error::Header { .. }
+            | Error::Request { .. }
+            | Error::Proxy { .. }
             | Error::Trust { .. }
             | Error::Config(_)
             | Error::Closed(_) => None,

@@ -73,6 +73,32 @@
 //! # Ok::<(), perennial::Error>(())
 //! ```
 //!
+//! # A request of the ecosystem's
+//!
+//! Wherever a URL is taken, an [`http::Request`], or anything else that is an [`IntoRequest`], is
+//! taken too: its headers and subprotocols go out with every attempt.
+//!
+//! ```no_run
+//! let request = perennial::http::Request::get("wss://example.com/feed")
+//!     .header("Cookie", "session=1")
+//!     .body(())?;
+//! let client = perennial::blocking::connect(request)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How a connection is made
+//!
+//! * The name is resolved anew for every attempt, in a thread, and its addresses are raced, families
+//!   by turns: each has 250 ms before the next is tried beside it (RFC 8305). The journal tells which
+//!   one won.
+//! * `TCP_NODELAY` is on, on every driver: frames are collected before they are written, and nothing
+//!   is left for Nagle's algorithm to collect.
+//! * With the feature `proxy` the way leads through the proxy that `Builder::proxy` names, or the
+//!   environment: HTTP CONNECT or SOCKS5. The race is for the proxy's addresses then. TLS runs inside
+//!   the tunnel. `Builder::no_proxy` says which variables are read, and turns that off.
+//! * The config's `connect.dial_timeout` covers all of it, request hook, name, connection, proxy, TLS
+//!   and WebSocket handshake alike.
+//!
 //! # Without blocking
 //!
 //! The same client on `smol`, `async-std`, `tokio` or a runtime of your own, with the feature of that
@@ -115,11 +141,68 @@
 //! | `async-std` | `async_std`, the same on that one, which its authors have deprecated in favour of `smol` | |
 //! | `async` | `asynchronous`, the async client for a runtime of your own; included in the three above | |
 //! | `tls` | `wss://` through rustls, and `Trust` to say whom to trust | yes |
+//! | `proxy` | HTTP CONNECT and SOCKS5 proxies, as `Builder::proxy` or the environment says | yes |
 //! | `practice` | `practice`, the practice server and its faults | |
 //! | `cli` | the command `perennial`; includes all of the above | |
+//! | `metrics` | [metrics](#metrics) through the facade of the crate `metrics` | |
 //!
-//! Connections, attempts and outages are told through [`tracing`](https://docs.rs/tracing), under
-//! the target `perennial`; no secret and no payload among it.
+//! Features only add: none changes what another one does.
+//!
+//! # The journal
+//!
+//! What happens to a connection is told through [`tracing`](https://docs.rs/tracing), under the target
+//! `perennial`; no secret and no payload among it. Where nobody wants it, nothing is formatted and
+//! nothing is allocated.
+//!
+//! | span | level | fields | lasts |
+//! | --- | --- | --- | --- |
+//! | `connection` | info | `to`: the URL without user part and query; `name`: [`Builder::name`](blocking::Builder::name) | as long as the driver |
+//! | `attempt`, in `connection` | info | `transport`, `attempt` | from the dial until it has failed, or the connection it made is lost |
+//! | `prepare`, in `attempt` | debug | | while the request hook runs and the name is resolved, on a thread of its own |
+//!
+//! | event | level | fields | in |
+//! | --- | --- | --- | --- |
+//! | `dial` | debug | `transport`, `attempt` | `attempt` |
+//! | `resolved` | debug | `addresses`, which are the proxy's where there is one; `proxy` | `attempt` |
+//! | `connected`, `not connected` | debug | `address`, `error` | `attempt` |
+//! | `tunnelled`: the proxy leads to the target | debug | | `attempt` |
+//! | `secured`: TLS is established | debug | | `attempt` |
+//! | `open` | info | `transport` | `attempt` |
+//! | `dead`: the peer has fallen silent | warn | `silence`, `why` | `attempt` |
+//! | `lost` | warn | `reason` | `attempt` |
+//! | `retry`: the dial failed, or the connection was lost, and there will be another | info | `attempt`: the next one; `delay`, `reason` | `attempt` |
+//! | `suspended`: the outage has lasted for long | warn | `outage` | `attempt`, or `connection` between two |
+//! | `warning` | warn | `warning` | the same |
+//! | `closed` | info | `by`, `code`, `reason` | the same |
+
+//! # Metrics
+//!
+//! With the feature `metrics`, each connection tells the facade of the crate
+//! [`metrics`](https://docs.rs/metrics), for whichever recorder is installed when the connection is
+//! built. Nothing is told message by message, but once a turn of the driver what has come up meanwhile.
+//! A connection with a [name](blocking::Builder::name) has it in the label `connection`; those without
+//! are counted together. No URL, host or close reason is among the labels.
+//!
+//! | metric | kind | what it is |
+//! | --- | --- | --- |
+//! | `perennial_messages_accepted_total` | counter | messages accepted for sending |
+//! | `perennial_messages_flushed_total` | counter | those of class volatile or queued that the kernel took |
+//! | `perennial_messages_acknowledged_total` | counter | those that the peer acknowledged |
+//! | `perennial_messages_undelivered_total` | counter | those that ended otherwise; `reason`: `uncertain`, `expired`, `dropped`, `cancelled` |
+//! | `perennial_messages_rejected_total` | counter | messages refused, and so never accepted |
+//! | `perennial_messages_resent_total` | counter | writes of a message beyond its first |
+//! | `perennial_messages_received_total` | counter | messages received, without duplicates |
+//! | `perennial_messages_duplicate_total` | counter | messages received again, and dropped |
+//! | `perennial_sent_bytes_total` | counter | bytes written, handshakes and frames, before TLS |
+//! | `perennial_received_bytes_total` | counter | bytes read, handshakes and frames, after TLS |
+//! | `perennial_attempts_total` | counter | dials |
+//! | `perennial_attempts_failed_total` | counter | dials that failed; `reason`: `request`, `resolve`, `connect`, `proxy`, `proxy_auth`, `tls`, `handshake`, `status`, `timeout` |
+//! | `perennial_connections_lost_total` | counter | open connections lost; `reason`: `closed` by the peer, `ended`, `dead`, `application` for a reconnect by hand, `other` |
+//! | `perennial_reconnects_total` | counter | times that a connection was open again |
+//! | `perennial_connections_open` | gauge | connections that are open |
+//! | `perennial_outbox_messages` | gauge | messages accepted that have not ended |
+//! | `perennial_outage_seconds` | histogram | from losing a connection to having it again |
+//! | `perennial_rtt_seconds` | histogram | from a ping to its pong |
 
 #![deny(unsafe_code)]
 // What all adapters share is of no use without any.
@@ -136,13 +219,18 @@ pub mod blocking;
 mod builder;
 mod clock;
 mod convert;
+#[cfg(test)]
+mod counting;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod engine;
 mod error;
 mod handshake;
+mod into_request;
 mod mapping;
 #[cfg(feature = "practice")]
 pub mod practice;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod request;
 #[cfg(feature = "smol")]
 pub mod smol;
@@ -156,6 +244,7 @@ pub use builder::{Builder, RetryContext};
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use engine::Control;
 pub use error::{Error, NotOpen, Refusal, SendError, Timeout};
+pub use into_request::IntoRequest;
 pub use perennial_core as core;
 pub use perennial_core::{
     Advice, Backoff, ByteString, Bytes, Class, CloseFrame, CloseRule, Closed, ClosedBy, Config,
@@ -166,3 +255,5 @@ pub use perennial_core::{
 pub use request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 pub use tls::Trust;
+/// The crate whose types a request is made of, in the version that is understood here.
+pub use tungstenite::http;

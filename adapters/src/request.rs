@@ -61,6 +61,18 @@ impl Request {
         Ok(())
     }
 
+    /// Adds a header whose value may be any that HTTP allows.
+    pub(crate) fn add_value(
+        &mut self,
+        name: &HeaderName,
+        mut value: HeaderValue,
+    ) -> Result<(), Error> {
+        check_name(name.as_str())?;
+        value.set_sensitive(true);
+        self.headers.push((name.as_str().to_owned(), value));
+        Ok(())
+    }
+
     /// Sets a header, in the place of all others of that name.
     ///
     /// # Errors
@@ -262,6 +274,18 @@ fn parse(text: &str) -> Result<Url, Error> {
 }
 
 fn check_header(name: &str, value: &str) -> Result<HeaderValue, Error> {
+    check_name(name)?;
+    let mut value = HeaderValue::from_str(value.trim())
+        .or_else(|_| HeaderValue::from_bytes(value.trim().as_bytes()))
+        .map_err(|_| Error::Header {
+            name: name.to_owned(),
+            rule: "must not have control characters in its value",
+        })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
     const RESERVED: [&str; 9] = [
         "connection",
         "upgrade",
@@ -280,19 +304,15 @@ fn check_header(name: &str, value: &str) -> Result<HeaderValue, Error> {
             rule: "must be of letters, digits and !#$%&'*+-.^_`|~",
         });
     }
-    let error = |rule| Error::Header { name: name.to_owned(), rule };
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-        return Err(error("is the handshake's own: leave it out"));
+        let rule = "is the handshake's own: leave it out";
+        return Err(Error::Header { name: name.to_owned(), rule });
     }
-    let mut value = HeaderValue::from_str(value.trim())
-        .or_else(|_| HeaderValue::from_bytes(value.trim().as_bytes()))
-        .map_err(|_| error("must not have control characters in its value"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    Ok(())
 }
 
 /// Percent-encoding undone (RFC 3986 §2.1); what is no escape stays.
-fn decode_percent(text: &str) -> Vec<u8> {
+pub(crate) fn decode_percent(text: &str) -> Vec<u8> {
     let digit = |byte: u8| (byte as char).to_digit(16);
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -22,6 +22,7 @@ use ::smol::net::TcpStream;
 use crate::asynchronous::{Client, Driver, Runtime};
 use crate::builder::Builder;
 use crate::error::Error;
+use crate::into_request::IntoRequest;
 
 /// The runtime: `smol`'s reactor, which runs wherever it is used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,12 +49,12 @@ impl Runtime for Smol {
     }
 }
 
-/// Connects to `url` with every default: a client, and the future that drives it.
+/// Connects with every default: a client, and the future that drives it.
 ///
 /// # Errors
 /// As for [`Builder::connect_on`].
-pub fn connect(url: &str) -> Result<(Client, Driver<Smol>), Error> {
-    Builder::new(url).connect_on(Smol)
+pub fn connect(request: impl IntoRequest) -> Result<(Client, Driver<Smol>), Error> {
+    Builder::new(request).connect_on(Smol)
 }
 
 /// Connects, and drives the connection on `smol`'s global executor.

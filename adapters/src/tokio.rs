@@ -24,6 +24,7 @@ use async_tungstenite::tokio::TokioAdapter;
 use crate::asynchronous::{Client, Driver, Runtime};
 use crate::builder::Builder;
 use crate::error::Error;
+use crate::into_request::IntoRequest;
 
 /// The runtime: the one of `tokio` in whose context the driver is polled. Its I/O and time drivers must
 /// be enabled.
@@ -51,12 +52,12 @@ impl Runtime for Tokio {
     }
 }
 
-/// Connects to `url` with every default: a client, and the future that drives it.
+/// Connects with every default: a client, and the future that drives it.
 ///
 /// # Errors
 /// As for [`Builder::connect_on`].
-pub fn connect(url: &str) -> Result<(Client, Driver<Tokio>), Error> {
-    Builder::new(url).connect_on(Tokio)
+pub fn connect(request: impl IntoRequest) -> Result<(Client, Driver<Tokio>), Error> {
+    Builder::new(request).connect_on(Tokio)
 }
 
 /// Connects, and drives the connection on the `tokio` runtime in whose context this is called.

@@ -241,7 +241,7 @@ fn an_abort_says_no_goodbye() {
 fn reports_tell_what_became_of_each_message() {
     let server = Server::echo();
     let config = quick().build().unwrap();
-    let mut client = Client::builder(&server.url()).config(config).reports(true).connect().unwrap();
+    let mut client = Client::builder(server.url()).config(config).reports(true).connect().unwrap();
     let seq = client.send("hello").unwrap();
     let flushed = find(&mut client, |notice| match notice {
         Notice::Flushed { seq, .. } => Some(*seq),
@@ -254,7 +254,7 @@ fn reports_tell_what_became_of_each_message() {
 fn runs_on_the_callers_thread() {
     let server = Server::echo();
     let mut seen = Vec::new();
-    let closed = Client::builder(&server.url())
+    let closed = Client::builder(server.url())
         .config(quick().build().unwrap())
         .run(|handle, notice| match notice {
             Notice::StateChanged { to: State::Open, .. } => {

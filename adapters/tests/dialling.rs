@@ -191,6 +191,43 @@ fn hooks_see_and_change_every_attempt() {
 }
 
 #[test]
+fn a_whole_request_is_the_model_of_every_attempt() {
+    let (sender, receiver) = mpsc::channel();
+    let server = Server::start(move |number, mut stream| {
+        let request = read_request(&mut stream);
+        sender.send(request.clone()).unwrap();
+        if number == 1 {
+            let more = "Sec-WebSocket-Protocol: b\r\n";
+            stream.write_all(answer(&request, more).as_bytes()).unwrap();
+            drain(&mut stream);
+        }
+    });
+    let request = perennial::http::Request::get(format!("{}feed", server.url()))
+        .header("Host", "virtual.example")
+        .header("Cookie", "a=1")
+        .header("Cookie", "b=2")
+        .header("Sec-WebSocket-Protocol", "a, b")
+        .header("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")
+        .body(())
+        .unwrap();
+    let builder = Client::builder(request).config(quick().build().unwrap());
+    let mut client = builder.connect().unwrap();
+    until(&mut client, State::Open);
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let request = receiver.recv_timeout(LONG).unwrap();
+        assert!(request.starts_with("GET /feed HTTP/1.1\r\n"), "{request}");
+        for line in ["host: virtual.example", "cookie: a=1", "cookie: b=2"] {
+            assert!(request.contains(&format!("\r\n{line}\r\n")), "{line} in {request}");
+        }
+        assert!(request.contains("Sec-WebSocket-Protocol: a, b\r\n"), "{request}");
+        let key = request.lines().find(|line| line.starts_with("Sec-WebSocket-Key: ")).unwrap();
+        keys.push(key.to_owned());
+    }
+    assert!(keys[0] != keys[1] && !keys.concat().contains("AAAAAA"), "{keys:?}");
+}
+
+#[test]
 fn a_hook_may_give_up() {
     let mut client = Client::builder("ws://127.0.0.1:9/")
         .on_request(|_| Err(HookError::Stop("no token".into())))
@@ -235,7 +272,7 @@ fn fail_fast_says_why() {
         "{error}"
     );
     let server = Server::echo();
-    let mut client = Client::builder(&server.url()).config(config).connect().unwrap();
+    let mut client = Client::builder(server.url()).config(config).connect().unwrap();
     assert_eq!(client.state(), State::Open);
     client.send("x").unwrap();
     assert_eq!(text(&mut client), "x");
@@ -263,6 +300,9 @@ fn what_can_never_work_is_an_error_at_once() {
     assert!(bad(Client::builder("http://example.org/")).contains("use ws://"));
     let header = bad(Client::builder("ws://h/").header("Upgrade", "hidden"));
     assert!(header.contains("Upgrade") && !header.contains("hidden"), "{header}");
+    let post = perennial::http::Request::post("ws://h/").body(()).unwrap();
+    assert!(bad(Client::builder(post)).contains("GET"));
+    assert!(bad(perennial::Builder::from_request("hidden hidden")).contains("request"));
     let too_much = Outgoing::new("x".repeat(2 << 20));
     let client = connect("ws://127.0.0.1:9/", Config::builder());
     let error = client.send(too_much).unwrap_err();

@@ -135,7 +135,7 @@ fn reports_that_nobody_fetches_refuse_further_messages() {
     });
     let mut config = quick();
     config.inbox.max_messages = 8;
-    let client = Client::builder(&server.url())
+    let client = Client::builder(server.url())
         .config(config.build().unwrap())
         .reports(true)
         .connect()
@@ -226,7 +226,7 @@ fn an_idle_connection_does_not_wake_up() {
     config.heartbeat.style = perennial::HeartbeatStyle::Off;
     let thread_of_driver = Slot::empty();
     let slot = thread_of_driver.clone();
-    let builder = Client::builder(&server.url()).config(config.build().unwrap());
+    let builder = Client::builder(server.url()).config(config.build().unwrap());
     let (stop, stopped) = mpsc::channel();
     let driver = thread::spawn(move || {
         builder.run(|handle, notice| {
@@ -261,7 +261,7 @@ fn sending_in_the_callback_never_waits_for_itself() {
     config.outbox.overflow = Overflow::Wait;
     config.outbox.max_messages = 2;
     let mut refused = None;
-    Client::builder(&server.url())
+    Client::builder(server.url())
         .config(config.build().unwrap())
         .run(|handle, notice| match notice {
             Notice::StateChanged { to: State::Open, .. } => {
@@ -289,7 +289,7 @@ fn a_dead_peer_is_found_while_sending_at_full_speed() {
         config.outbox.overflow = Overflow::Wait;
         config.inbox.max_messages = 16;
         config.retry.max_attempts = Some(1);
-        let mut client = Client::builder(&server.url())
+        let mut client = Client::builder(server.url())
             .config(config.build().unwrap())
             .reports(reports)
             .connect()

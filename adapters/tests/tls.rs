@@ -139,7 +139,7 @@ fn a_tls_handshake_that_is_never_answered_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = quick();
     config.connect.dial_timeout = Duration::from_millis(100);
-    let mut client = Client::builder(&wss(listener.local_addr().unwrap(), "127.0.0.1"))
+    let mut client = Client::builder(wss(listener.local_addr().unwrap(), "127.0.0.1"))
         .config(config.build().unwrap())
         .trust(authority.trust())
         .connect()
@@ -185,7 +185,7 @@ fn back_pressure_holds_over_tls() {
     });
     let mut config = quick();
     config.outbox.overflow = perennial::Overflow::Wait;
-    let mut client = Client::builder(&wss(server.address, "localhost"))
+    let mut client = Client::builder(wss(server.address, "localhost"))
         .config(config.build().unwrap())
         .trust(authority.trust())
         .connect()

@@ -217,9 +217,10 @@ impl Capabilities {
 pub struct DialFailure {
     /// The step that failed.
     pub kind: DialError,
-    /// The HTTP status, where the server answered the handshake with another than 101.
+    /// The HTTP status, where the server answered the handshake with another than 101, or a proxy
+    /// with one that opens no tunnel.
     pub status: Option<u16>,
-    /// How long the server asks to be left alone (RFC 9110 §10.2.3), as a delay from now.
+    /// How long the server, or the proxy, asks to be left alone (RFC 9110 §10.2.3), as a delay from now.
     pub retry_after: Option<Duration>,
     /// What happened, for people. The driver keeps secrets out of it.
     pub detail: Box<str>,
@@ -264,8 +265,10 @@ pub enum DialError {
     Handshake,
     /// The server answered the handshake with another HTTP status than 101.
     Status,
-    /// The proxy refused.
+    /// The proxy on the way refused, or did not do what a proxy does; worth another try.
     Proxy,
+    /// The proxy wants other credentials than it was given, or some at all; final.
+    ProxyAuth,
 }
 
 impl DialError {
@@ -280,7 +283,8 @@ impl DialError {
             DialError::Tls => "TLS failed",
             DialError::Handshake => "the WebSocket handshake failed",
             DialError::Status => "the server refused the handshake",
-            DialError::Proxy => "the proxy refused",
+            DialError::Proxy => "the proxy did not connect",
+            DialError::ProxyAuth => "the proxy wants authentication",
         }
     }
 }

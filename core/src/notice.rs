@@ -468,7 +468,8 @@ pub struct Closed {
 pub enum ClosedBy {
     /// The application, with `close` or `drain`.
     Application,
-    /// The server, with a status or a close code that forbids another try.
+    /// The server, with a status or a close code that forbids another try; or the proxy on the way
+    /// to it, which wants other credentials.
     Server,
     /// Our own rules: a limit reached, or a violation by the peer.
     Policy,

@@ -21,8 +21,13 @@ pub(crate) fn classify(config: &Retry, reason: &Reason) -> Verdict {
     match reason {
         Reason::DialFailed(failure) => match failure.kind {
             DialError::RequestRefused => Verdict::Final(ClosedBy::Policy),
-            DialError::Status => match failure.status {
-                Some(status) if config.fatal_statuses.contains(&status) => {
+            // The next attempt would bring the same credentials.
+            DialError::ProxyAuth => Verdict::Final(ClosedBy::Server),
+            DialError::Status | DialError::Proxy => match failure.status {
+                Some(status)
+                    if failure.kind == DialError::Status
+                        && config.fatal_statuses.contains(&status) =>
+                {
                     Verdict::Final(ClosedBy::Server)
                 }
                 // RFC 9110 §15.6.4, RFC 6585 §4: only these two promise a meaning of Retry-After.
@@ -35,8 +40,7 @@ pub(crate) fn classify(config: &Retry, reason: &Reason) -> Verdict {
             | DialError::Resolve
             | DialError::Connect
             | DialError::Tls
-            | DialError::Handshake
-            | DialError::Proxy => retry,
+            | DialError::Handshake => retry,
         },
         Reason::PeerClosed(close) => {
             let code = close.as_ref().map_or(code::NO_STATUS, |close| close.code);
@@ -97,6 +101,26 @@ mod tests {
             let verdict = classify(&config, &status(advised, None));
             assert_eq!(verdict, Verdict::Retry(Advised::Nothing));
         }
+    }
+
+    #[test]
+    fn a_proxy_is_no_server() {
+        let config = Retry::default();
+        let proxy = |kind, status: u16| {
+            Reason::DialFailed(DialFailure {
+                status: Some(status),
+                retry_after: Some(Duration::from_secs(7)),
+                ..DialFailure::new(kind, "")
+            })
+        };
+        let wants = classify(&config, &proxy(DialError::ProxyAuth, 407));
+        assert_eq!(wants, Verdict::Final(ClosedBy::Server));
+        for passing in [400, 403, 404, 502] {
+            let verdict = classify(&config, &proxy(DialError::Proxy, passing));
+            assert_eq!(verdict, Verdict::Retry(Advised::Nothing), "{passing}");
+        }
+        let busy = classify(&config, &proxy(DialError::Proxy, 503));
+        assert_eq!(busy, Verdict::Retry(Advised::RetryAfter(Duration::from_secs(7))));
     }
 
     #[test]

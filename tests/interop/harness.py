@@ -61,7 +61,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            env={**os.environ, **(env or {})},
+            # The servers are on this machine, whatever proxy the environment names.
+            env={**os.environ, "no_proxy": "*", **(env or {})},
         )
         self.readers = [
             threading.Thread(target=lines_of, args=(stream, into, self.changed), daemon=True)

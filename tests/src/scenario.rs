@@ -424,7 +424,7 @@ fn failure(kind: u8, asked: u16) -> DialFailure {
         retry_after: Some(Duration::from_millis(asked.into())),
         ..DialFailure::new(DialError::Status, "")
     };
-    match kind % 10 {
+    match kind % 12 {
         0 => DialFailure::new(DialError::Connect, "refused"),
         1 => DialFailure::new(DialError::Resolve, ""),
         2 => DialFailure::new(DialError::Tls, ""),
@@ -434,6 +434,8 @@ fn failure(kind: u8, asked: u16) -> DialFailure {
         6 => status(429),
         7 => status(500),
         8 => status(401),
+        9 => DialFailure { kind: DialError::Proxy, ..status(503) },
+        10 => DialFailure::new(DialError::ProxyAuth, ""),
         _ => DialFailure::new(DialError::RequestRefused, ""),
     }
 }

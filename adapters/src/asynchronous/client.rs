@@ -12,6 +12,7 @@ use perennial_core::{Message, Notice, Outgoing};
 use super::handle::{Handle, Sending};
 use crate::builder::Builder;
 use crate::engine::{Batch, Found};
+use crate::into_request::IntoRequest;
 
 /// A connection that a [`Driver`](super::Driver) drives.
 ///
@@ -35,9 +36,9 @@ impl Client {
         Self { handle, batch: Batch::default() }
     }
 
-    /// A client to be, for `url`.
-    pub fn builder(url: &str) -> Builder {
-        Builder::new(url)
+    /// A client to be, for a URL or a whole request.
+    pub fn builder(request: impl IntoRequest) -> Builder {
+        Builder::new(request)
     }
 
     /// Another handle to this connection.

@@ -49,7 +49,9 @@ pub trait Runtime: Send + 'static {
     /// must reach the peer without a further call, save `poll_flush`.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Connects to `address`. There is no need for a timeout; the driver has one.
+    /// Connects to `address`: the target's, or the proxy's on the way there. There is no need for a
+    /// timeout; the driver has one. It should set `TCP_NODELAY`: frames are collected before they are
+    /// written.
     fn open(
         &self,
         address: SocketAddr,

@@ -9,6 +9,7 @@ use super::handle::Handle;
 use crate::builder::Builder;
 use crate::engine::{Batch, Found};
 use crate::error::Timeout;
+use crate::into_request::IntoRequest;
 
 /// A connection that is driven by a thread of its own.
 ///
@@ -31,9 +32,9 @@ impl Client {
         Self { handle, batch: Batch::default() }
     }
 
-    /// A client to be, for `url`.
-    pub fn builder(url: &str) -> Builder {
-        Builder::new(url)
+    /// A client to be, for a URL or a whole request.
+    pub fn builder(request: impl IntoRequest) -> Builder {
+        Builder::new(request)
     }
 
     /// Another handle to this connection.

@@ -26,12 +26,13 @@ pub use handle::Handle;
 #[doc(inline)]
 pub use crate::builder::{Builder, RetryContext};
 use crate::error::Error;
+use crate::into_request::IntoRequest;
 
-/// Connects to `url` with every default.
+/// Connects with every default.
 ///
 /// # Errors
 /// [`Error`] for what can never work. That the server cannot be reached is not an error: it is
 /// tried again.
-pub fn connect(url: &str) -> Result<Client, Error> {
-    Client::builder(url).connect()
+pub fn connect(request: impl IntoRequest) -> Result<Client, Error> {
+    Client::builder(request).connect()
 }

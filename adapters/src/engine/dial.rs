@@ -1,7 +1,6 @@
 //! A dial: prepare, connect, secure, upgrade; never blocking.
 
 use std::io::{self, Read as _};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use perennial_core::{DialError, DialFailure, TransportId};
@@ -10,9 +9,14 @@ use tungstenite::handshake::client::Response;
 use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
 use tungstenite::protocol::{Role, WebSocketConfig};
 
+#[cfg(any(feature = "proxy", feature = "tls"))]
+use super::journal;
 use super::lookup::Prepared;
 use super::network::Network;
 use super::race::Race;
+use super::route::Way;
+#[cfg(feature = "proxy")]
+use super::tunnel::Digging;
 #[cfg(feature = "tls")]
 use super::wire::TlsStream;
 use super::wire::{Stream, Wire};
@@ -40,7 +44,9 @@ pub(crate) struct Dial<N: Network> {
 enum Stage<N: Network> {
     /// Request and addresses are being made elsewhere.
     Preparing,
-    Racing(Box<Request>, Race<N>),
+    Racing(Box<Request>, Race<N>, Way),
+    #[cfg(feature = "proxy")]
+    Tunnelling(Box<Request>, Digging<N::Socket>),
     #[cfg(feature = "tls")]
     Securing(Box<Request>, Box<TlsStream<N::Socket>>),
     Sending(HandshakeMachine<Wire<N::Socket>>, Expected),
@@ -71,17 +77,17 @@ impl<N: Network> Dial<N> {
 
     /// Begins to connect.
     pub(crate) fn begin(&mut self, prepared: Prepared) {
-        self.begin_at(prepared.request, prepared.addresses);
-    }
-
-    fn begin_at(&mut self, request: Request, addresses: Vec<SocketAddr>) {
-        self.stage = Stage::Racing(Box::new(request), Race::new(addresses));
+        let Prepared { request, route } = prepared;
+        route.note();
+        self.stage = Stage::Racing(Box::new(request), Race::new(route.addresses), route.way);
     }
 
     /// When the dial must be looked at even if nothing happens on its sockets.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Racing(_, race) => race.deadline(),
+            Stage::Racing(_, race, _) => race.deadline(),
+            #[cfg(feature = "proxy")]
+            Stage::Tunnelling(..) => None,
             #[cfg(feature = "tls")]
             Stage::Securing(..) => None,
             Stage::Preparing | Stage::Sending(..) | Stage::Receiving(..) | Stage::Over => None,
@@ -116,14 +122,25 @@ fn step<N: Network>(
     match stage {
         Stage::Preparing => Ok(Step::Waits(Stage::Preparing)),
         Stage::Over => Ok(Step::Waits(Stage::Over)),
-        Stage::Racing(request, mut race) => match race.advance(network) {
-            None => Ok(Step::Waits(Stage::Racing(request, race))),
-            Some(Ok(socket)) => connected(request, socket, dialing).map(Step::Goes),
-            Some(Err(failure)) => Err(failure),
+        Stage::Racing(request, mut race, way) => match race.advance(network) {
+            None => Ok(Step::Waits(Stage::Racing(request, race, way))),
+            Some(outcome) => raced(request, outcome, way, dialing).map(Step::Goes),
+        },
+        #[cfg(feature = "proxy")]
+        Stage::Tunnelling(request, mut digging) => match digging.advance() {
+            None => Ok(Step::Waits(Stage::Tunnelling(request, digging))),
+            Some(outcome) => {
+                let socket = outcome?;
+                journal::tunnelled();
+                connected(request, socket, dialing).map(Step::Goes)
+            }
         },
         #[cfg(feature = "tls")]
         Stage::Securing(request, mut stream) => match stream.handshake() {
-            Ok(()) => Ok(Step::Goes(upgrade(&request, Stream::Tls(stream)))),
+            Ok(()) => {
+                journal::secured();
+                Ok(Step::Goes(upgrade(&request, Stream::Tls(stream))))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Ok(Step::Waits(Stage::Securing(request, stream)))
             }
@@ -132,6 +149,29 @@ fn step<N: Network>(
         Stage::Sending(machine, expected) => send(machine, expected),
         Stage::Receiving(wire, answer, expected) => receive(wire, answer, expected, dialing.limits),
     }
+}
+
+/// The first connection is there, or there is none.
+#[cfg(feature = "proxy")]
+fn raced<N: Network>(
+    request: Box<Request>,
+    outcome: Result<N::Socket, DialFailure>,
+    way: Way,
+    dialing: &Dialing,
+) -> Result<Stage<N>, DialFailure> {
+    let Some(tunnel) = way else { return connected(request, outcome?, dialing) };
+    let socket = outcome.map_err(|failure| tunnel.names(failure))?;
+    Ok(Stage::Tunnelling(request, tunnel.dig(socket)))
+}
+
+#[cfg(not(feature = "proxy"))]
+fn raced<N: Network>(
+    request: Box<Request>,
+    outcome: Result<N::Socket, DialFailure>,
+    (): Way,
+    dialing: &Dialing,
+) -> Result<Stage<N>, DialFailure> {
+    connected(request, outcome?, dialing)
 }
 
 #[cfg(feature = "tls")]

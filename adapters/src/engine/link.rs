@@ -71,6 +71,12 @@ impl<S: Socket> Link<S> {
         self.transport
     }
 
+    /// How many bytes were read and written, handshake included.
+    pub(crate) fn crossed(&self) -> (u64, u64) {
+        let wire = self.socket.get_ref();
+        (wire.received(), wire.accepted())
+    }
+
     /// What the bytes cross.
     pub(crate) fn socket(&mut self) -> &mut S {
         self.socket.get_mut().stream().socket()

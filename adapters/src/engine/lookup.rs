@@ -10,6 +10,8 @@ use std::thread;
 use perennial_core::{DialError, DialFailure, TransportId};
 use url::Host;
 
+use super::journal;
+use super::route::{Route, Routes};
 use crate::request::{Attempt, HookError, Request};
 
 /// How many of these threads may hang at once: a resolver that does not answer outlives the dial.
@@ -22,8 +24,7 @@ pub(crate) type Hook = Box<dyn FnMut(&mut Attempt<'_>) -> Result<(), HookError> 
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) request: Request,
-    /// In the order in which they are to be tried; not empty.
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) route: Route,
 }
 
 type Outcome = Result<Prepared, DialFailure>;
@@ -31,6 +32,7 @@ type Outcome = Result<Prepared, DialFailure>;
 /// Prepares dials.
 pub(crate) struct Preparer {
     request: Request,
+    routes: Routes,
     hook: Option<Arc<Mutex<Hook>>>,
     threads: Arc<AtomicUsize>,
 }
@@ -42,9 +44,9 @@ impl fmt::Debug for Preparer {
 }
 
 impl Preparer {
-    pub(crate) fn new(request: Request, hook: Option<Hook>) -> Self {
+    pub(crate) fn new(request: Request, routes: Routes, hook: Option<Hook>) -> Self {
         let hook = hook.map(|hook| Arc::new(Mutex::new(hook)));
-        Self { request, hook, threads: Arc::default() }
+        Self { request, routes, hook, threads: Arc::default() }
     }
 
     /// Prepares an attempt: at once where nothing can block, otherwise through `report`, which is
@@ -55,11 +57,11 @@ impl Preparer {
         attempt: u32,
         report: impl FnOnce(Outcome) + Send + 'static,
     ) -> Option<Outcome> {
-        if self.hook.is_none()
-            && let Some(address) = literal(&self.request)
-        {
-            let request = self.request.clone();
-            return Some(Ok(Prepared { request, addresses: vec![address] }));
+        if self.hook.is_none() {
+            let found = self.routes.find(&self.request, attempt, literal);
+            if let Some(found) = found.transpose() {
+                return Some(found.map(|route| Prepared { request: self.request.clone(), route }));
+            }
         }
         let Some(place) = Place::take(&self.threads) else {
             let detail = "earlier attempts still wait for the request hook or the name resolution";
@@ -67,11 +69,16 @@ impl Preparer {
         };
         let mut request = self.request.clone();
         let hook = self.hook.clone();
+        let routes = self.routes.clone();
+        // What the hook tells lies in the attempt's span, although the thread is another.
+        let span = journal::preparing();
         let work = move || {
+            let _entered = span.entered();
             let outcome = hook
                 .map_or(Ok(()), |hook| run_hook(&hook, attempt, transport, &mut request))
-                .and_then(|()| resolve(&request))
-                .map(|addresses| Prepared { request, addresses });
+                .and_then(|()| routes.find(&request, attempt, resolve))
+                .and_then(|route| route.ok_or_else(|| DialFailure::new(DialError::Resolve, "")))
+                .map(|route| Prepared { request, route });
             // The place is free before anybody can ask for the next one.
             drop(place);
             report(outcome);
@@ -129,29 +136,26 @@ fn run_hook(
     }
 }
 
-/// The address that the URL names itself.
-fn literal(request: &Request) -> Option<SocketAddr> {
-    match request.host() {
+/// The address that a host is itself.
+fn literal(host: &Host<&str>, port: u16) -> Result<Option<Vec<SocketAddr>>, DialFailure> {
+    Ok(match host {
         Host::Domain(_) => None,
-        Host::Ipv4(ip) => Some((ip, request.port()).into()),
-        Host::Ipv6(ip) => Some((ip, request.port()).into()),
-    }
+        Host::Ipv4(ip) => Some(vec![(*ip, port).into()]),
+        Host::Ipv6(ip) => Some(vec![(*ip, port).into()]),
+    })
 }
 
-fn resolve(request: &Request) -> Result<Vec<SocketAddr>, DialFailure> {
-    if let Some(address) = literal(request) {
-        return Ok(vec![address]);
-    }
-    let host = request.host().to_string();
+/// The addresses of a host, which the operating system may have to ask for.
+fn resolve(host: &Host<&str>, port: u16) -> Result<Option<Vec<SocketAddr>>, DialFailure> {
+    let Host::Domain(name) = *host else { return literal(host, port) };
     let failure = |detail: String| DialFailure::new(DialError::Resolve, detail);
-    let found = (host.as_str(), request.port())
-        .to_socket_addrs()
-        .map_err(|error| failure(format!("{host}: {error}")))?;
+    let found =
+        (name, port).to_socket_addrs().map_err(|error| failure(format!("{name}: {error}")))?;
     let addresses = interleave(found.collect());
     if addresses.is_empty() {
-        return Err(failure(format!("{host} has no address")));
+        return Err(failure(format!("{name} has no address")));
     }
-    Ok(addresses)
+    Ok(Some(addresses))
 }
 
 /// The families by turns, the resolver's favourite first (RFC 8305 §4).
@@ -199,17 +203,22 @@ mod tests {
 
     #[test]
     fn a_literal_needs_no_thread() {
-        let preparer = Preparer::new(Request::new("ws://[::1]:9/x").expect("a url"), None);
+        let preparer =
+            Preparer::new(Request::new("ws://[::1]:9/x").expect("a url"), Routes::direct(), None);
         let outcome = preparer.prepare(transport(), 1, |_| panic!("not reported"));
         let prepared = outcome.expect("at once").expect("an address");
-        assert_eq!(prepared.addresses, ["[::1]:9".parse().expect("an address")]);
+        assert_eq!(prepared.route.addresses, ["[::1]:9".parse().expect("an address")]);
     }
 
     #[test]
     fn a_name_is_resolved() {
-        let preparer = Preparer::new(Request::new("ws://localhost:9/").expect("a url"), None);
+        let preparer = Preparer::new(
+            Request::new("ws://localhost:9/").expect("a url"),
+            Routes::direct(),
+            None,
+        );
         let prepared = prepare(&preparer).expect("localhost resolves");
-        assert!(prepared.addresses.iter().all(|address| address.ip().is_loopback()));
+        assert!(prepared.route.addresses.iter().all(|address| address.ip().is_loopback()));
     }
 
     #[test]
@@ -218,8 +227,11 @@ mod tests {
             assert_eq!(attempt.url().path(), "/first");
             Ok(attempt.set_url("ws://127.0.0.1:10/second")?)
         });
-        let preparer =
-            Preparer::new(Request::new("ws://127.0.0.1:9/first").expect("a url"), Some(hook));
+        let preparer = Preparer::new(
+            Request::new("ws://127.0.0.1:9/first").expect("a url"),
+            Routes::direct(),
+            Some(hook),
+        );
         for _ in 0..2 {
             let prepared = prepare(&preparer).expect("a request");
             assert_eq!(prepared.request.target(), "ws://127.0.0.1:10/second");
@@ -230,7 +242,11 @@ mod tests {
     fn what_the_hook_says_decides() {
         let mut answers = vec![HookError::Stop("no".into()), HookError::Retry("later".into())];
         let hook: Hook = Box::new(move |_| Err(answers.pop().expect("asked twice only")));
-        let preparer = Preparer::new(Request::new("ws://127.0.0.1:9/").expect("a url"), Some(hook));
+        let preparer = Preparer::new(
+            Request::new("ws://127.0.0.1:9/").expect("a url"),
+            Routes::direct(),
+            Some(hook),
+        );
         assert_eq!(prepare(&preparer).expect_err("later").kind, DialError::Request);
         assert_eq!(prepare(&preparer).expect_err("no").kind, DialError::RequestRefused);
         let panicked = prepare(&preparer).expect_err("no answers left");
@@ -246,7 +262,11 @@ mod tests {
             let _ = held.recv();
             Ok(())
         });
-        let preparer = Preparer::new(Request::new("ws://127.0.0.1:9/").expect("a url"), Some(hook));
+        let preparer = Preparer::new(
+            Request::new("ws://127.0.0.1:9/").expect("a url"),
+            Routes::direct(),
+            Some(hook),
+        );
         assert!(preparer.prepare(transport(), 1, |_| ()).is_none());
         has_started.recv_timeout(Duration::from_secs(10)).expect("the hook runs");
         let busy = prepare(&preparer).expect_err("the hook is busy");

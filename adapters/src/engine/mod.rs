@@ -10,10 +10,15 @@ mod inbox;
 mod journal;
 mod link;
 mod lookup;
+#[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
+mod meter;
 mod network;
 mod race;
+mod route;
 mod shared;
 mod sink;
+#[cfg(feature = "proxy")]
+mod tunnel;
 mod turn;
 mod wire;
 
@@ -22,10 +27,13 @@ pub(crate) use dial::Dialing;
 #[cfg(feature = "blocking")]
 pub(crate) use inbox::is_report;
 pub(crate) use inbox::{Batch, Found, Inbox};
+pub(crate) use journal::Journal;
 pub(crate) use lookup::{Hook, Preparer};
+pub(crate) use meter::Meter;
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
+pub(crate) use route::Routes;
 pub(crate) use shared::Shared;
 #[cfg(feature = "async")]
 pub(crate) use shared::{Access, Ticket};

@@ -17,7 +17,7 @@ pub(crate) trait Socket: Read + Write {
 /// The way to the peers.
 pub(crate) trait Network {
     /// A connected socket.
-    type Socket: Socket;
+    type Socket: Socket + Send + 'static;
     /// A connect in progress. Dropping it ends it.
     type Attempt;
 

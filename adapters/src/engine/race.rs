@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use perennial_core::{DialError, DialFailure};
 
+use super::journal;
 use super::network::Network;
 
 /// How long one address has before the next is tried beside it (RFC 8305 §8).
@@ -72,13 +73,17 @@ impl<N: Network> Race<N> {
     ) -> Option<N::Socket> {
         match network.advance(&mut attempt) {
             None => self.running.push((address, attempt)),
-            Some(Ok(socket)) => return Some(socket),
+            Some(Ok(socket)) => {
+                journal::connected(address);
+                return Some(socket);
+            }
             Some(Err(error)) => self.note(address, &error),
         }
         None
     }
 
     fn note(&mut self, address: SocketAddr, error: &io::Error) {
+        journal::not_connected(address, error);
         if self.failures.len() < MOST_TOLD {
             self.failures.push(format!("{address}: {error}"));
         }

@@ -15,9 +15,10 @@ use perennial_core::{
 use tungstenite::WebSocket;
 
 use super::dial::{Dial, Dialing};
-use super::journal;
+use super::journal::Journal;
 use super::link::{Link, Reading};
 use super::lookup::{Prepared, Preparer};
+use super::meter::Meter;
 use super::network::Network;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
@@ -37,8 +38,8 @@ pub(crate) struct Parts {
     pub(crate) dialing: Dialing,
     pub(crate) preparer: Preparer,
     pub(crate) retry_hook: Option<RetryHook>,
-    /// What to call the other side in the journal.
-    pub(crate) target: String,
+    pub(crate) journal: Journal,
+    pub(crate) meter: Meter,
 }
 
 /// One connection between two sleeps.
@@ -49,7 +50,8 @@ pub(crate) struct Engine<N: Network, S> {
     dialing: Dialing,
     preparer: Preparer,
     retry_hook: Option<RetryHook>,
-    span: tracing::Span,
+    journal: Journal,
+    meter: Meter,
     network: N,
 
     dial: Option<Dial<N>>,
@@ -81,6 +83,14 @@ pub(crate) enum Turn {
     Over(Closed),
 }
 
+/// What there is for others than the application in what the application is told.
+#[derive(Default)]
+struct News {
+    closed: Option<Closed>,
+    /// Something that a handle may wait for.
+    somebody_waits: bool,
+}
+
 /// What the state machine has to say.
 enum Advice {
     /// There is something to do, at this time.
@@ -98,7 +108,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
             dialing: parts.dialing,
             preparer: parts.preparer,
             retry_hook: parts.retry_hook,
-            span: journal::span(&parts.target),
+            journal: parts.journal,
+            meter: parts.meter,
             network,
             dial: None,
             dial_is_due: false,
@@ -118,7 +129,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// The span of this connection's journal.
     pub(crate) fn span(&self) -> tracing::Span {
-        self.span.clone()
+        self.journal.connection().clone()
     }
 
     #[cfg(feature = "async")]
@@ -147,15 +158,17 @@ impl<N: Network, S: Sink> Engine<N, S> {
         match self.consult(waker) {
             Advice::Act(now) => {
                 self.awake = self.awake.saturating_add(1);
+                let news = self.heed();
                 self.act();
-                match self.tell_application(now) {
+                match self.tell_application(now, news) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
                     None => Turn::Busy,
                 }
             }
             Advice::Sleep(now, until) => {
                 self.awake = 0;
-                match self.tell_application(now) {
+                let news = self.heed();
+                match self.tell_application(now, news) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
                     None if self.events.is_empty() => Turn::Idle(now, until),
                     None => Turn::Busy,
@@ -183,20 +196,36 @@ impl<N: Network, S: Sink> Engine<N, S> {
             // What is left to read would wait for the application; a new transport should not.
             if let Some(end) = link.broken().cloned() {
                 self.events.push_back(Event::Ended { transport: link.transport(), end });
-                self.link = None;
+                self.forget_link();
             }
         } else if link.wants_read() {
             self.has_read = true;
             if link.read(&mut self.events) == Reading::Ended {
                 link.say_goodbye();
-                self.link = None;
+                self.forget_link();
             }
+        }
+    }
+
+    /// Drops the link, after the meter was told how much has crossed it.
+    fn forget_link(&mut self) {
+        self.meter_link();
+        self.meter.end_transport();
+        self.link = None;
+    }
+
+    fn meter_link(&mut self) {
+        if let Some(link) = &self.link {
+            let (received, sent) = link.crossed();
+            self.meter.cross(received, sent);
         }
     }
 
     fn advance_dial(&mut self) {
         let Some(dial) = &mut self.dial else { return };
+        let span = self.journal.attempt().enter();
         let Some(outcome) = dial.advance(&self.dialing, &mut self.network) else { return };
+        drop(span);
         let transport = dial.transport();
         self.dial = None;
         match outcome {
@@ -260,6 +289,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         };
         core.relieve();
+        self.meter.count(core.connection.counters());
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);
@@ -319,24 +349,23 @@ impl<N: Network, S: Sink> Engine<N, S> {
         {
             self.events.extend(link.flush());
         }
+        self.meter_link();
     }
 
     fn link_of(&mut self, transport: TransportId) -> Option<&mut Link<N::Socket>> {
         self.link.as_mut().filter(|link| link.transport() == transport)
     }
 
-    /// Tells the application what it is to know. Returns the end, if that has come.
-    fn tell_application(&mut self, now: Instant) -> Option<Closed> {
-        if self.notices.is_empty() {
-            return None;
-        }
-        let (mut closed, mut somebody_waits) = (None, false);
+    /// Looks through the notices, before anything is done: the journal has its say first.
+    fn heed(&mut self) -> News {
+        let mut news = News::default();
         for at in 0..self.notices.len() {
             let Some(notice) = self.notices.get(at) else { break };
-            journal::note(notice);
+            self.journal.note(notice);
+            self.meter.note(notice);
             match notice {
-                Notice::Closed(end) => closed = Some(end.clone()),
-                Notice::StateChanged { .. } | Notice::Writable => somebody_waits = true,
+                Notice::Closed(end) => news.closed = Some(end.clone()),
+                Notice::StateChanged { .. } | Notice::Writable => news.somebody_waits = true,
                 Notice::Retrying { .. } => self.ask_retry_hook(at),
                 Notice::Message(_)
                 | Notice::Duplicate { .. }
@@ -350,19 +379,27 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 | Notice::Warning(_) => {}
             }
         }
+        news
+    }
+
+    /// Tells the application what it is to know. Returns the end, if that has come.
+    fn tell_application(&mut self, now: Instant, news: News) -> Option<Closed> {
+        if self.notices.is_empty() {
+            return None;
+        }
         if !self.sink.put(now, &mut self.notices) && !self.paused {
             self.paused = true;
             self.events.push_back(Event::PauseReads);
         }
-        if somebody_waits || closed.is_some() {
+        if news.somebody_waits || news.closed.is_some() {
             self.shared.lock().announce();
         }
-        if closed.is_some()
+        if news.closed.is_some()
             && let Some(link) = &mut self.link
         {
             link.say_goodbye();
         }
-        closed
+        news.closed
     }
 
     /// Asks the retry hook about the notice in this place.
@@ -390,7 +427,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
             core.prepared.push((transport, outcome));
             core.wake();
         };
-        if let Some(outcome) = self.preparer.prepare(transport, attempt, report) {
+        let span = self.journal.attempt().enter();
+        let outcome = self.preparer.prepare(transport, attempt, report);
+        drop(span);
+        if let Some(outcome) = outcome {
             self.begin(transport, outcome);
         }
     }
@@ -402,7 +442,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         };
         match outcome {
             Ok(prepared) => {
-                dial.begin(prepared);
+                self.journal.attempt().in_scope(|| dial.begin(prepared));
                 self.dial_is_due = true;
             }
             Err(failure) => {
@@ -414,23 +454,25 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     fn drop_transport(&mut self, transport: TransportId) {
         self.dial.take_if(|dial| dial.transport() == transport);
-        if let Some(mut link) = self.link.take_if(|link| link.transport() == transport) {
+        if let Some(link) = self.link_of(transport) {
             // The last words, such as a close frame, as far as the kernel takes them at once.
             if link.wants_flush() {
                 let _ = link.flush();
             }
             link.say_goodbye();
+            self.forget_link();
         }
     }
 
     /// Drops everything and has the state machine close.
     fn abort(&mut self, core: &mut Access<'_>, now: Instant) {
         self.dial = None;
-        let link = self.link.take();
+        let transport = self.link.as_ref().map(Link::transport);
+        self.forget_link();
         self.tell(core, now, Event::Close(CloseFrame::new(code::NORMAL, "")));
-        if let Some(link) = link {
+        if let Some(transport) = transport {
             let end = End { kind: EndKind::Io, detail: "aborted by the application".into() };
-            self.tell(core, now, Event::Ended { transport: link.transport(), end });
+            self.tell(core, now, Event::Ended { transport, end });
         }
     }
 }

@@ -8,6 +8,7 @@ mod exit;
 mod load;
 mod outbox;
 mod process;
+mod proxy;
 mod request;
 mod serve;
 mod tls;

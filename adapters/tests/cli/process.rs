@@ -14,11 +14,15 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// Every adapter's name.
 pub(crate) const ADAPTERS: [&str; 4] = ["blocking", "smol", "async-std", "tokio"];
 
-/// The binary with these arguments. With `PERENNIAL_TEST_ADAPTER` set, every test runs on that
+/// The binary with these arguments, and without a proxy in its environment. With `PERENNIAL_TEST_ADAPTER` set, every test runs on that
 /// adapter.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perennial"));
     command.args(arguments);
+    for name in ["ws", "wss", "http", "https", "all", "no"] {
+        let name = format!("{name}_proxy");
+        command.env_remove(name.to_uppercase()).env_remove(name);
+    }
     let chooses = arguments.contains(&"--adapter") || arguments.first() != Some(&"connect");
     if let (Ok(adapter), false) = (std::env::var("PERENNIAL_TEST_ADAPTER"), chooses) {
         command.args(["--adapter", &adapter]);

@@ -196,7 +196,7 @@ fn formula(backoff: &Backoff, n: u32) -> u64 {
 fn is_fatal(config: &Config, reason: &Reason) -> bool {
     match reason {
         Reason::DialFailed(failure) => match failure.kind {
-            DialError::RequestRefused => true,
+            DialError::RequestRefused | DialError::ProxyAuth => true,
             DialError::Status => {
                 failure.status.is_some_and(|status| config.retry.fatal_statuses.contains(&status))
             }
@@ -226,7 +226,7 @@ fn is_fatal(config: &Config, reason: &Reason) -> bool {
 fn advised(config: &Config, reason: &Reason) -> ((u64, u64), Option<Advice>) {
     let retry = &config.retry;
     if let Reason::DialFailed(failure) = reason
-        && failure.kind == DialError::Status
+        && matches!(failure.kind, DialError::Status | DialError::Proxy)
         && matches!(failure.status, Some(429 | 503))
         && let Some(asked) = failure.retry_after.map(nanos)
     {

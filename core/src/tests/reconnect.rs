@@ -307,6 +307,9 @@ fn failures_on_the_way_are_retried_and_a_refused_request_is_final() {
     let mut harness = Harness::new(|_| {});
     harness.fail_with(DialFailure::new(DialError::RequestRefused, ""));
     assert_eq!(harness.closed().by, ClosedBy::Policy);
+    let mut harness = Harness::new(|_| {});
+    harness.fail_with(DialFailure::new(DialError::ProxyAuth, ""));
+    assert_eq!(harness.closed().by, ClosedBy::Server);
     // A driver that says `Ended` of a dial means the same.
     let mut harness = Harness::new(|_| {});
     harness.end(EndKind::Eof);

@@ -217,7 +217,8 @@ fn words(reason: &Reason) -> String {
             | DialError::Tls
             | DialError::Handshake
             | DialError::Status
-            | DialError::Proxy => failure.detail.to_string(),
+            | DialError::Proxy
+            | DialError::ProxyAuth => failure.detail.to_string(),
         },
         Reason::Ended(end) => match end.kind {
             EndKind::Io => String::new(),

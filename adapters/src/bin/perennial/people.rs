@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use perennial_core::{Closed, ClosedBy, Duration, Notice, State, Warning};
+use perennial_core::{Closed, ClosedBy, DialError, Duration, Notice, Reason, State, Warning};
 
 use crate::errors::complain;
 use crate::ledger::{Ledger, Outcome};
@@ -80,15 +80,27 @@ fn warn(line: &str) {
     }
 }
 
+fn wants_proxy_credentials(reason: &Reason) -> bool {
+    matches!(reason, Reason::DialFailed(failure) if failure.kind == DialError::ProxyAuth)
+}
+
 /// Tells how it ended.
 pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
     match outcome {
         Outcome::Late => tell("--deadline passed: stopped at once"),
-        Outcome::Refused if closed.by == ClosedBy::Server && closed.reason.status().is_some() => {
+        Outcome::Refused
+            if closed.by == ClosedBy::Server
+                && closed.reason.status().is_some()
+                && !wants_proxy_credentials(&closed.reason) =>
+        {
             tell(&format!(
                 "{}: check the URL and the credentials; not trying again",
                 closed.reason
             ));
+        }
+        // Which credentials is in the reason already.
+        Outcome::Refused if wants_proxy_credentials(&closed.reason) => {
+            tell(&format!("{}: not trying again", closed.reason));
         }
         Outcome::Refused => {
             tell(&format!("{} (close code {}): not trying again", closed.reason, closed.code));

@@ -19,6 +19,12 @@ end of stdin a connection that was never open is waited for as long as --drain a
 
 DUR is a number and a unit: 250ms, 10s, 2m. SIZE is bytes or a number and a unit: 64KiB, 1MiB.
 
+A proxy is taken from the environment: for wss:// the first that is set of wss_proxy,
+https_proxy and all_proxy, for ws:// of ws_proxy, https_proxy, http_proxy and all_proxy, or the
+same in upper case; http://HOST:PORT, socks5://HOST:PORT, or socks5h://HOST:PORT to have the
+proxy resolve names, with USER:PASSWORD@ before the host. no_proxy lists where to go directly:
+localhost and 127.0.0.1 are no exceptions unless they stand there.
+
 Exit status:
   0  closed as asked, and everything accepted was flushed (acknowledged, with --acks)
   1  gave up, or something is unsent, unacknowledged or uncertain

@@ -78,6 +78,8 @@ impl Peer {
         let since = Arc::clone(&position);
         let base = url.clone();
         let client = Client::builder(&url)
+            // The server is this process's own.
+            .no_proxy()
             .config(config().map_err(Error::Config)?)
             .seed(seed)
             .on_request(move |attempt| {
