@@ -174,6 +174,7 @@ mod testing;
 mod tests;
 mod time;
 mod timers;
+pub mod trace;
 mod traffic;
 mod transport;
 
