@@ -6,9 +6,10 @@ use std::sync::Arc;
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
 
 use crate::clock::{Clock, unix_ms};
-use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, RetryHook, Shared};
+use crate::engine::{Control, Dialing, Hook, Inbox, Parts, Preparer, Recording, RetryHook, Shared};
 use crate::error::Error;
 use crate::mapping;
+use crate::record::Record;
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, Trust};
@@ -38,6 +39,7 @@ pub struct Builder {
     on_retry: Option<RetryHook>,
     reports: bool,
     seed: Option<u64>,
+    record: Option<Record>,
 }
 
 impl Builder {
@@ -52,6 +54,7 @@ impl Builder {
             on_retry: None,
             reports: false,
             seed: None,
+            record: None,
         }
     }
 
@@ -123,6 +126,17 @@ impl Builder {
         self
     }
 
+    /// Writes a [trace](perennial_core::trace) of the connection, from its first dial to its end: to
+    /// a file, or anything else that is [`Write`](std::io::Write). What is said is not in it, unless
+    /// a [`Record`] says otherwise. `perennial replay` and `perennial explain` read it.
+    ///
+    /// A writer that fails ends the recording, not the connection. Recording costs what the state
+    /// machine costs once more, and the writing.
+    pub fn record(mut self, to: impl Into<Record>) -> Self {
+        self.record = Some(to.into());
+        self
+    }
+
     /// Everything that a driver needs, whichever it is.
     pub(crate) fn prepare(self) -> Result<(Parts, Control), Error> {
         let request = self.request?;
@@ -157,8 +171,12 @@ impl Builder {
         let inbox = Inbox::new(&config, self.reports);
         let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);
-        let connection = Connection::new(config.clone(), dialect, seed, clock.now());
-        let shared = Arc::new(Shared::new(connection, clock, inbox));
+        let now = clock.now();
+        let recording = self
+            .record
+            .map(|record| Recording::new(record, config.clone(), dialect.clone(), seed, now));
+        let connection = Connection::new(config.clone(), dialect, seed, now);
+        let shared = Arc::new(Shared::new(connection, recording, clock, inbox));
         let parts = Parts {
             shared: Arc::clone(&shared),
             config,

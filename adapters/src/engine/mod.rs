@@ -11,6 +11,7 @@ mod link;
 mod lookup;
 mod network;
 mod race;
+mod recording;
 mod shared;
 mod sink;
 mod turn;
@@ -25,6 +26,7 @@ pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
+pub(crate) use recording::Recording;
 pub(crate) use shared::Shared;
 #[cfg(feature = "async")]
 pub(crate) use shared::{Access, Ticket};
