@@ -165,6 +165,35 @@ impl<'t, D: Dialect + Clone> Replay<'t, D> {
     }
 }
 
+impl Trace {
+    /// The same events, with what this version does upon them in the place of what was recorded.
+    /// For when it does something else on purpose.
+    ///
+    /// # Errors
+    /// Those of [`Replay::new`] and [`Replay::step`].
+    pub fn record_anew(&self) -> Result<Self, TraceError> {
+        let mut replay = Replay::new(self)?;
+        let mut anew = self.clone();
+        for (step, line) in anew.steps.iter_mut().zip(2..) {
+            replay.now.admit(step, line, replay.limit)?;
+            let connection = &mut replay.now.connection;
+            if let Some(event) = step.event.to_event() {
+                step.outcome = OutcomeLine::of(&connection.handle(step.at, event));
+            }
+            // Whoever took all took all, and who did not takes as many.
+            let all = step.actions.last().is_some_and(ActionLine::is_wait);
+            let most = if all { usize::MAX } else { step.actions.len() };
+            step.actions.clear();
+            while step.actions.len() < most && !step.actions.last().is_some_and(ActionLine::is_wait)
+            {
+                step.actions.push(ActionLine::of(&connection.poll()));
+            }
+            replay.now.settle();
+        }
+        Ok(anew)
+    }
+}
+
 impl Held {
     const fn sum(self) -> u64 {
         self.before.saturating_add(self.since)
@@ -236,10 +265,14 @@ impl<D: Dialect> State<D> {
                 break;
             }
         }
+        self.settle();
+        Stepped { number, at: step.at, event, outcome: json(&outcome), actions, difference }
+    }
+    /// What waited to be told was told, if it was.
+    fn settle(&mut self) {
         if self.connection.undrained() == 0 {
             let outbox = self.connection.outbox.bytes();
             self.held = Held { before: u64::try_from(outbox).unwrap_or(u64::MAX), since: 0 };
         }
-        Stepped { number, at: step.at, event, outcome: json(&outcome), actions, difference }
     }
 }

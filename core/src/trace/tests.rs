@@ -227,6 +227,20 @@ fn an_edited_action_is_found() {
 }
 
 #[test]
+fn what_is_recorded_anew_is_what_this_version_does() {
+    for contents in [Contents::Redacted, Contents::Full] {
+        let trace = Trace::parse(life(contents).as_bytes()).unwrap();
+        assert_eq!(trace.record_anew().unwrap(), trace);
+        // As if an older version had waited longer, and flushed less.
+        let older = trace.text().replace(r#""why":"ping""#, r#""why":"ack""#);
+        let older = older.replacen(r#"{"write":{"transport":2"#, r#"{"write":{"transport":9"#, 1);
+        let older = Trace::parse(older.as_bytes()).unwrap();
+        assert_ne!(older, trace);
+        assert_eq!(older.record_anew().unwrap(), trace);
+    }
+}
+
+#[test]
 fn steps_go_both_ways() {
     let mut long = Recorded::new(Contents::Redacted, |_| {});
     long.after(1, opened(1));

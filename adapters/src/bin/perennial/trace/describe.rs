@@ -4,8 +4,6 @@ use perennial_core::{
     Action, Event, Frame, Instant, Notice, Outgoing, Payload, Reason, RetryChoice, Warning,
 };
 
-use perennial_core::format_duration;
-
 /// A moment, counted from `origin`: seconds with three digits, as many as a timeline needs.
 pub(super) fn time(at: Instant, origin: Instant) -> String {
     let millis = at.since(origin).as_millis();
@@ -68,7 +66,7 @@ pub(super) fn event(event: Option<&Event>) -> String {
         Event::Close(close) => format!("close with {}", close.code),
         Event::Drain { timeout, close } => match timeout {
             Some(timeout) => {
-                format!("drain for {}, close with {}", format_duration(*timeout), close.code)
+                format!("drain for {}, close with {}", duration(*timeout), close.code)
             }
             None => format!("drain, close with {}", close.code),
         },
@@ -76,7 +74,7 @@ pub(super) fn event(event: Option<&Event>) -> String {
         Event::Retry { attempt, choice } => match choice {
             RetryChoice::Keep => format!("the retry hook leaves attempt {attempt} as it is"),
             RetryChoice::After(delay) => {
-                format!("the retry hook puts attempt {attempt} after {}", format_duration(*delay))
+                format!("the retry hook puts attempt {attempt} after {}", duration(*delay))
             }
             RetryChoice::Stop => format!("the retry hook stops before attempt {attempt}"),
         },

@@ -257,7 +257,8 @@ impl Story {
                 let why = reason.unwrap_or_default();
                 format!("reconnecting: {why}; the queue holds {waiting}")
             }
-            State::Connecting | State::Closed => to.to_string(),
+            // The closed notice that follows says more.
+            State::Connecting | State::Closed => return,
         };
         self.tell(at, line, quiet);
     }
