@@ -11,4 +11,5 @@ mod process;
 mod request;
 mod serve;
 mod tls;
+mod trace;
 mod usage;
