@@ -149,15 +149,18 @@ impl<'t, D: Dialect + Clone> Replay<'t, D> {
     fn keep(&mut self) {
         let done = self.now.done;
         let newer = self.snapshots.last().is_none_or(|state| state.done < done);
-        if done == 0 || done % self.stride != 0 || !newer || self.now.held.sum() > LARGEST_SNAPSHOT
+        if done == 0
+            || !done.is_multiple_of(self.stride)
+            || !newer
+            || self.now.held.sum() > LARGEST_SNAPSHOT
         {
             return;
         }
         if self.snapshots.len() >= SNAPSHOTS {
             self.stride = self.stride.saturating_mul(2);
             let stride = self.stride;
-            self.snapshots.retain(|state| state.done % stride == 0);
-            if done % stride != 0 {
+            self.snapshots.retain(|state| state.done.is_multiple_of(stride));
+            if !done.is_multiple_of(stride) {
                 return;
             }
         }

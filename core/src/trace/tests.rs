@@ -289,7 +289,7 @@ fn a_cut_off_recording_is_torn_wherever_it_was_cut() {
     let text = life(Contents::Redacted);
     let whole = Trace::parse(text.as_bytes()).unwrap();
     let near_an_end = |cut: &usize| {
-        cut % 7 == 0 || text.get(cut - 2..cut + 2).is_none_or(|near| near.contains('\n'))
+        cut.is_multiple_of(7) || text.get(cut - 2..cut + 2).is_none_or(|near| near.contains('\n'))
     };
     for cut in (0..text.len()).filter(|cut| *cut < 4 || near_an_end(cut)) {
         let (line, found) = match Trace::parse(&text.as_bytes()[..cut]) {

@@ -15,7 +15,7 @@ pub(super) fn duration(duration: perennial_core::Duration) -> String {
     let nanos = duration.as_nanos();
     let (scale, unit) = match nanos {
         0 => return "0s".to_owned(),
-        ..1_000_000 => (1_000_u128, "µs"),
+        1..1_000_000 => (1_000_u128, "µs"),
         1_000_000..1_000_000_000 => (1_000_000, "ms"),
         _ => (1_000_000_000, "s"),
     };
