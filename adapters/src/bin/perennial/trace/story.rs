@@ -25,6 +25,8 @@ pub(super) struct Story {
     pub(super) depth: Vec<(Instant, usize)>,
     /// A line for each thing that people want to know.
     pub(super) lines: Vec<(Instant, String)>,
+    /// How many of them are warnings.
+    warnings: u64,
     pub(super) counters: Counters,
     /// The first event after which the replay did something else, if there is one.
     pub(super) differs: Option<usize>,
@@ -81,6 +83,7 @@ impl Story {
             deaths: Vec::new(),
             depth: vec![(start, 0)],
             lines: Vec::new(),
+            warnings: 0,
             counters: Counters::default(),
             differs: None,
             events: trace.steps().len(),
@@ -193,14 +196,11 @@ impl Story {
                 let silence = describe::duration(*silence);
                 self.tell(at, format!("dead ({}): silent for {silence}", why.as_str()), quiet);
             }
-            Notice::Warning(warning) => {
-                quiet.warnings += 1;
-                if self.warned() < MOST_WARNINGS {
-                    let line = format!("warning: {}", describe::warning(warning));
-                    quiet.warnings -= 1;
-                    self.tell(at, line, quiet);
-                }
+            Notice::Warning(warning) if self.warnings < MOST_WARNINGS => {
+                self.warnings += 1;
+                self.tell(at, format!("warning: {}", describe::warning(warning)), quiet);
             }
+            Notice::Warning(_) => quiet.warnings += 1,
             Notice::Closed(closed) => {
                 let who = match closed.by {
                     ClosedBy::Application => "by the application",
@@ -222,10 +222,6 @@ impl Story {
             Notice::Undelivered { .. } => quiet.undelivered += 1,
             Notice::Writable => {}
         }
-    }
-
-    fn warned(&self) -> u64 {
-        self.lines.iter().filter(|(_, line)| line.starts_with("warning: ")).count() as u64
     }
 
     fn change(
