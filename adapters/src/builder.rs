@@ -8,13 +8,15 @@ use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{
-    Control, Dialing, Hook, Inbox, Journal, Meter, Parts, Preparer, RetryHook, Routes, Shared,
+    Control, Dialing, Hook, Inbox, Journal, Meter, Parts, Preparer, Recording, RetryHook, Routes,
+    Shared,
 };
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
 #[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, Wish};
+use crate::record::Record;
 use crate::request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, Trust};
@@ -47,6 +49,7 @@ pub struct Builder {
     reports: bool,
     seed: Option<u64>,
     name: Option<String>,
+    record: Option<Record>,
 }
 
 impl Builder {
@@ -76,6 +79,7 @@ impl Builder {
             reports: false,
             seed: None,
             name: None,
+            record: None,
         }
     }
 
@@ -207,6 +211,17 @@ impl Builder {
         self
     }
 
+    /// Writes a [trace](perennial_core::trace) of the connection, from its first dial to its end: to
+    /// a file, or anything else that is [`Write`](std::io::Write). What is said is not in it, unless
+    /// a [`Record`] says otherwise. `perennial replay` and `perennial explain` read it.
+    ///
+    /// A writer that fails ends the recording, not the connection. Recording costs what the state
+    /// machine costs once more, and the writing.
+    pub fn record(mut self, to: impl Into<Record>) -> Self {
+        self.record = Some(to.into());
+        self
+    }
+
     /// Everything that a driver needs, whichever it is.
     pub(crate) fn prepare(self) -> Result<(Parts, Control), Error> {
         let request = self.request?;
@@ -250,8 +265,12 @@ impl Builder {
         let inbox = Inbox::new(&config, self.reports);
         let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);
-        let connection = Connection::new(config.clone(), dialect, seed, clock.now());
-        let shared = Arc::new(Shared::new(connection, clock, inbox));
+        let now = clock.now();
+        let recording = self
+            .record
+            .map(|record| Recording::new(record, config.clone(), dialect.clone(), seed, now));
+        let connection = Connection::new(config.clone(), dialect, seed, now);
+        let shared = Arc::new(Shared::new(connection, recording, clock, inbox));
         let parts = Parts {
             shared: Arc::clone(&shared),
             config,

@@ -131,6 +131,12 @@
 //!   What is here opens sockets, moves frames and sleeps.
 //! * `practice`, with the feature of that name: a server that misbehaves on demand, for tests.
 //!
+//! # Traces
+//!
+//! [`Builder::record`](blocking::Builder::record) writes down what happens to a connection and what
+//! it does, without what is said. [`core::trace`] replays it, step by step and bit for bit; so do the
+//! commands `perennial replay` and `perennial explain`.
+//!
 //! # Features
 //!
 //! | feature | what it adds | default |
@@ -231,6 +237,8 @@ mod mapping;
 pub mod practice;
 #[cfg(feature = "proxy")]
 mod proxy;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod record;
 mod request;
 #[cfg(feature = "smol")]
 pub mod smol;
@@ -252,6 +260,8 @@ pub use perennial_core::{
     HeartbeatStyle, Jitter, Message, Notice, Outgoing, Overflow, Payload, ReadyState, Reason,
     Rejected, RetryChoice, Seq, State, Status, TransportId, Warning,
 };
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub use record::{Record, RecordError};
 pub use request::{Attempt, HookError, Request};
 #[cfg(feature = "tls")]
 pub use tls::Trust;

@@ -143,6 +143,14 @@ impl Heartbeat {
         self.answer(now, ping)
     }
 
+    /// Whether this is the payload of a ping that a pong may still answer.
+    pub(crate) fn knows(&self, payload: &[u8]) -> bool {
+        payload.try_into().map(u64::from_be_bytes).is_ok_and(|nonce| {
+            let mut known = self.recent.iter().chain(&self.probe);
+            known.any(|ping| ping.number != 0 && ping.nonce == nonce)
+        })
+    }
+
     /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
     /// pong answers the n-th ping. The last `unwritten` pings have not gone out and cannot have
     /// been answered.

@@ -131,8 +131,9 @@
 //!
 //! [`Config`] holds every limit and default. [`Event`], [`Action`] and [`Notice`] are the
 //! vocabulary. [`Dialect`] says what frames mean; implement it for a protocol of your own.
-//! [`Status`] is a snapshot for dashboards. The feature `sim` adds an invariant checker that
-//! watches a connection while you test your own program.
+//! [`Status`] is a snapshot for dashboards. [`trace`] writes down what happens and replays it, bit
+//! for bit. The feature `sim` adds an invariant checker that watches a connection while you test
+//! your own program.
 //!
 //! The crate is `no_std` and needs `alloc`.
 #![no_std]
@@ -174,6 +175,7 @@ mod testing;
 mod tests;
 mod time;
 mod timers;
+pub mod trace;
 mod traffic;
 mod transport;
 

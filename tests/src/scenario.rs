@@ -44,6 +44,15 @@ pub struct Stats {
     pub closed: u64,
 }
 
+/// Something that a driver does with a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Touch {
+    /// It tells an event, at this time.
+    Handle(Instant, Event),
+    /// It takes an action.
+    Poll,
+}
+
 /// A connection and the world around it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
@@ -57,6 +66,8 @@ pub struct World {
     pub stats: Stats,
     /// Every action taken.
     pub log: Vec<Action>,
+    /// Everything that was done with the connection, if that is to be kept.
+    pub tape: Option<Vec<Touch>>,
     lazy: bool,
     /// Every transport dialled, the current one last.
     ids: Vec<TransportId>,
@@ -94,6 +105,7 @@ impl World {
             latest: now,
             stats: Stats::default(),
             log: Vec::new(),
+            tape: None,
             lazy: false,
             ids: Vec::new(),
             written: 0,
@@ -163,6 +175,9 @@ impl World {
     pub fn handle(&mut self, event: Event) {
         self.stats.events += 1;
         self.latest = self.latest.max(self.now);
+        if let Some(tape) = &mut self.tape {
+            tape.push(Touch::Handle(self.now, event.clone()));
+        }
         match self.connection.handle(self.now, event) {
             Ok(perennial_core::Accepted::Message(seq)) => self.seqs.push(seq),
             Ok(_) => {}
@@ -185,6 +200,9 @@ impl World {
     /// Takes one action.
     pub fn poll(&mut self) -> Action {
         let action = self.connection.poll();
+        if let Some(tape) = &mut self.tape {
+            tape.push(Touch::Poll);
+        }
         self.stats.actions += 1;
         match &action {
             Action::Dial { transport, .. } => {

@@ -14,6 +14,7 @@ mod lookup;
 mod meter;
 mod network;
 mod race;
+mod recording;
 mod route;
 mod shared;
 mod sink;
@@ -33,6 +34,7 @@ pub(crate) use meter::Meter;
 pub(crate) use network::{Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
+pub(crate) use recording::Recording;
 pub(crate) use route::Routes;
 pub(crate) use shared::Shared;
 #[cfg(feature = "async")]

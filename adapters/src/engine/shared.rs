@@ -15,6 +15,7 @@ use perennial_core::{
 
 use super::inbox::{Fetched, Found, Inbox};
 use super::lookup::Prepared;
+use super::recording::Recording;
 use crate::clock::Clock;
 
 /// How many actions may wait for the driver before no more messages are taken.
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) connection: Connection<BuiltIn>,
+    /// Stands between the connection and everybody else, if there is to be a trace.
+    recording: Option<Box<Recording>>,
     /// Actions taken from the connection that the driver has not seen.
     pending: VecDeque<Action>,
     /// The dials that are prepared.
@@ -127,9 +130,15 @@ impl Drop for Access<'_> {
 }
 
 impl Shared {
-    pub(crate) fn new(connection: Connection<BuiltIn>, clock: Clock, inbox: Inbox) -> Self {
+    pub(crate) fn new(
+        connection: Connection<BuiltIn>,
+        recording: Option<Box<Recording>>,
+        clock: Clock,
+        inbox: Inbox,
+    ) -> Self {
         let core = Core {
             connection,
+            recording,
             pending: VecDeque::new(),
             prepared: Vec::new(),
             resume: false,
@@ -182,6 +191,9 @@ impl Shared {
     pub(crate) fn finish(&self, closed: &Closed) -> Closed {
         let mut core = self.lock();
         let closed = core.closed.get_or_insert_with(|| closed.clone()).clone();
+        if let Some(mut recording) = core.recording.take() {
+            recording.finish();
+        }
         core.announce();
         drop(core);
         self.inbox.finish();
@@ -207,10 +219,10 @@ impl Access<'_> {
     /// to do before its time.
     pub(crate) fn feed(&mut self, event: Event) -> Result<Accepted, Rejected> {
         let clock = self.shared.clock;
-        let result = match self.connection.handle(clock.now(), event) {
+        let result = match self.handle(clock.now(), event) {
             Err(Rejected::Busy(event)) if self.may_make_room(&event) => {
                 self.take_actions();
-                self.connection.handle(clock.now(), event)
+                self.handle(clock.now(), event)
             }
             result => result,
         };
@@ -291,6 +303,7 @@ impl Core {
     pub(crate) fn fall_asleep(&mut self, until: Option<Instant>, waker: &Waker) {
         self.asleep = Some(waker.clone());
         self.until = until;
+        self.recording.take_if(|recording| !recording.write());
     }
 
     /// Notes that the driver is awake.
@@ -318,10 +331,25 @@ impl Core {
         }
     }
 
+    /// Tells the state machine an event.
+    pub(crate) fn handle(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
+        match &mut self.recording {
+            None => self.connection.handle(now, event),
+            Some(recording) => recording.handle(&mut self.connection, now, event),
+        }
+    }
+
+    fn poll(&mut self) -> Action {
+        match &mut self.recording {
+            None => self.connection.poll(),
+            Some(recording) => recording.poll(&mut self.connection),
+        }
+    }
+
     /// Takes the actions that can be taken, for the driver. Returns the next deadline.
     fn take_actions(&mut self) -> Option<Instant> {
         loop {
-            match self.connection.poll() {
+            match self.poll() {
                 Action::Wait { until, .. } => return until,
                 action => self.pending.push_back(action),
             }
@@ -333,7 +361,7 @@ impl Core {
         if let Some(action) = self.pending.pop_front() {
             return Ok(action);
         }
-        match self.connection.poll() {
+        match self.poll() {
             Action::Wait { until, .. } => Err(until),
             action => Ok(action),
         }

@@ -316,7 +316,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
     }
 
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
-        while let Err(Rejected::Busy(refused)) = core.connection.handle(now, event) {
+        while let Err(Rejected::Busy(refused)) = core.handle(now, event) {
             let before = self.actions.len() + self.notices.len();
             while let Ok(action) = core.next() {
                 self.take(action);

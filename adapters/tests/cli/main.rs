@@ -12,4 +12,5 @@ mod proxy;
 mod request;
 mod serve;
 mod tls;
+mod trace;
 mod usage;

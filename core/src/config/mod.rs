@@ -1,7 +1,7 @@
 //! Everything that can be configured, checked before it can be used.
 
 mod check;
-mod duration;
+pub(crate) mod duration;
 mod presets;
 mod sections;
 

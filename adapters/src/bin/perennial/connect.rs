@@ -22,6 +22,7 @@ use crate::people;
 use crate::position::Position;
 use crate::signals;
 use crate::stdin::{self, Input};
+use crate::trace;
 
 /// How long what was stopped at once may still take to say so, before the process ends anyway: its
 /// stdout may be blocked.
@@ -47,15 +48,12 @@ enum Prepared {
 }
 
 fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
-    if args.record.is_some() {
-        return Err(Usage::new("--record is not available yet", "leave it out"));
-    }
     let config = effective::config(args)?;
     if args.print_config {
         return print(&config).map(|()| Prepared::Printed);
     }
     people::be_quiet(args.quiet);
-    trace(args.verbose);
+    journal(args.verbose);
     let position = args.resume.as_ref().map(|_| Arc::new(Position::default()));
     let mut builder = Builder::new(args.url.as_deref().unwrap_or(NO_URL))
         .config(started_by_hand(&config)?)
@@ -82,6 +80,9 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     };
     if hook.is_needed() {
         builder = builder.on_request(move |attempt| hook.build(attempt));
+    }
+    if let Some(path) = &args.record {
+        builder = builder.record(trace::record::to(path)?);
     }
     Ok(Prepared::Run(Box::new(config), Box::new(builder), position))
 }
@@ -143,7 +144,7 @@ fn bearer(args: &ConnectArgs) -> Result<Option<String>, Usage> {
     }
 }
 
-fn trace(verbose: u8) {
+fn journal(verbose: u8) {
     let level = match verbose {
         0 => return,
         1 => tracing_subscriber::filter::LevelFilter::DEBUG,

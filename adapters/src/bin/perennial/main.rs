@@ -17,6 +17,7 @@ mod position;
 mod serve;
 mod signals;
 mod stdin;
+mod trace;
 mod usage;
 
 use std::io::Write as _;
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
         Ok(Cli { command: Command::Serve(args) }) => serve::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Replay(args) }) => trace::replay::run(&args),
+        Ok(Cli { command: Command::Explain(args) }) => trace::explain::run(&args),
         Ok(Cli { command: Command::Completions { shell } }) => completions(shell),
         Err(error) => usage::report(&error),
     }

@@ -51,7 +51,7 @@ fn explain(error: &Error) -> Usage {
         ErrorKind::UnknownArgument => unknown(error),
         ErrorKind::InvalidSubcommand => {
             let given = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
-            let remedy = "choose connect, serve, demo, completions or help";
+            let remedy = "choose connect, serve, demo, replay, explain, completions or help";
             if given.contains("://") {
                 Usage::new("a URL is no command", "put connect before it: perennial connect URL")
             } else if is_word(given) {
@@ -85,9 +85,10 @@ fn explain(error: &Error) -> Usage {
             };
             Usage::new(format!("{missing} is missing"), remedy)
         }
-        ErrorKind::MissingSubcommand => {
-            Usage::new("no command is given", "choose connect, serve, demo, completions or help")
-        }
+        ErrorKind::MissingSubcommand => Usage::new(
+            "no command is given",
+            "choose connect, serve, demo, replay, explain, completions or help",
+        ),
         ErrorKind::InvalidUtf8 => Usage::new("an argument is not UTF-8", "write it in UTF-8"),
         _ => Usage::new("the command line cannot be read", see_help()),
     }
@@ -200,7 +201,10 @@ mod tests {
             (&["connect", url, "--heartbeat", "-5s"], &["--heartbeat", "10s"]),
             (&["serve", "--drop-every", "-1s"], &["--drop-every", "10s"]),
             (&["serve", "--refuse", "101"], &["--refuse", "200"]),
-            (&["replay", "x"], &["replay"]),
+            (&["replay"], &["TRACE"]),
+            (&["replay", "x", "--until", "0"], &["--until", "at least 1"]),
+            (&["replay", "x", "--diff", "y", "--step"], &["--diff", "--step"]),
+            (&["explain", "x", "--svg"], &["--svg", "needs a value"]),
             (&["ws://127.0.0.1:1"], &["connect"]),
         ] {
             let said = said(arguments);

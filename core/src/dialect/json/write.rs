@@ -115,14 +115,31 @@ fn escape(byte: u8) -> Escape {
     }
 }
 
+/// How many bytes of a text must be escaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Escapes {
+    /// By a backslash and a letter.
+    pub(super) letters: usize,
+    /// By their code.
+    pub(super) codes: usize,
+}
+
+pub(super) fn escapes(text: &str) -> Escapes {
+    let mut escapes = Escapes::default();
+    for byte in text.bytes() {
+        match escape(byte) {
+            Escape::None => {}
+            Escape::Letter(_) => escapes.letters += 1,
+            Escape::Code => escapes.codes += 1,
+        }
+    }
+    escapes
+}
+
 /// The length of `text` as a JSON string, quotes included.
 fn quoted_len(text: &str) -> usize {
-    let escapes = text.bytes().map(|byte| match escape(byte) {
-        Escape::None => 0,
-        Escape::Letter(_) => 1,
-        Escape::Code => 5,
-    });
-    2 + text.len() + escapes.sum::<usize>()
+    let Escapes { letters, codes } = escapes(text);
+    2 + text.len() + letters + 5 * codes
 }
 
 fn push_quoted(out: &mut String, text: &str) {

@@ -269,8 +269,8 @@ pub(crate) struct ConnectArgs {
     /// Print JSON Lines events on stdout instead of messages
     #[arg(long, help_heading = "The run")]
     pub(crate) events: bool,
-    /// Accepted so that it can be refused with a reason.
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// Write a trace for `perennial replay` and `perennial explain`; what is said is not in it
+    #[arg(long, value_name = "FILE", help_heading = "The run")]
     pub(crate) record: Option<PathBuf>,
     /// Say nothing on stderr
     #[arg(long, short, help_heading = "The run")]

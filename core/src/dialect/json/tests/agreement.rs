@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 
 /// Texts that are often JSON, often nearly JSON, and often use the fields that mean something.
-fn jsonish() -> impl Strategy<Value = String> {
+pub(super) fn jsonish() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         Just("null".to_string()),
         Just("true".to_string()),

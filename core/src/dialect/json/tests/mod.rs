@@ -4,6 +4,7 @@ mod agreement;
 mod decode;
 mod encode;
 mod hostile;
+mod redact;
 
 use super::*;
 

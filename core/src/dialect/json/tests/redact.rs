@@ -1,0 +1,145 @@
+//! What stands for a text is read and written as the text is.
+
+use alloc::format;
+use alloc::string::String;
+
+use proptest::prelude::*;
+
+use super::agreement::jsonish;
+use super::*;
+
+/// A meaning without what it says.
+fn shape(meaning: Meaning) -> (Meaning, usize) {
+    let blank = || text("");
+    match meaning {
+        Meaning::Message { payload, id } => {
+            (Meaning::Message { payload: blank(), id }, payload.len())
+        }
+        Meaning::Unreadable { payload, detail } => {
+            (Meaning::Unreadable { payload: blank(), detail }, payload.len())
+        }
+        other @ (Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) => {
+            (other, 0)
+        }
+    }
+}
+
+#[track_caller]
+fn stands(dialect: &mut Json, original: &str, label: u64) {
+    let original = text(original);
+    let received = dialect.redact(&original, Way::Received, label);
+    assert_eq!(received.len(), original.len(), "{original:?} {received:?}");
+    let expected = shape(dialect.decode(original.clone()));
+    assert_eq!(shape(dialect.decode(received)), expected, "{original:?}");
+
+    let sent = dialect.redact(&original, Way::Sent, label);
+    assert_eq!(sent.len(), original.len(), "{original:?}");
+    for class in [Class::Queued, Class::Acknowledged] {
+        for id in [Some(7), None] {
+            let context = Encoding { id, class, ..context(7) };
+            let written = |dialect: &mut Json, payload| {
+                dialect
+                    .encode(payload, context)
+                    .map(|encoded| (encoded.payload.len(), encoded.id))
+                    .map_err(|(payload, error)| (payload.len(), error))
+            };
+            let expected = written(dialect, original.clone());
+            assert_eq!(written(dialect, sent.clone()), expected, "{original:?}");
+        }
+    }
+}
+
+fn dialects() -> [Json; 5] {
+    let literals = |ping: &str, pong: &str| HeartbeatFrames::Literals {
+        ping: String::from(ping),
+        pong: String::from(pong),
+    };
+    [
+        default(),
+        json(|config| config.max_depth = 2),
+        json(|config| {
+            config.id_field = String::from("n\"\n");
+            config.heartbeat = literals("b", "c");
+            config.max_depth = 1;
+        }),
+        json(|config| config.heartbeat = literals(r#"{"id":5} "#, r#" {"id":5}"#)),
+        json(|config| {
+            config.envelope = false;
+            config.acks = false;
+            config.heartbeat = HeartbeatFrames::None;
+        }),
+    ]
+}
+
+#[test]
+fn odd_texts() {
+    for mut dialect in dialects() {
+        for original in [
+            "",
+            " ",
+            "b",
+            "c",
+            "d",
+            "1",
+            "{",
+            "{}",
+            "[]",
+            "\"",
+            "\"\"",
+            "\\",
+            "\u{1}",
+            "é\n\u{2}",
+            "true",
+            "null",
+            "-1.5e3",
+            r#"{"id":5}"#,
+            r#"{"id":5}  "#,
+            r#"{"id":-5}"#,
+            r#"{"\u0069d":18446744073709551615}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"type":"p\u006fng"}"#,
+            r#"{"ack":5}"#,
+            r#"{"ack":5,"cumulative":true}"#,
+            r#"{"ack":-0}"#,
+            r#"{"ack":1e1}"#,
+            r#"{"type":"ack","id":5}"#,
+            r#"{"n\"\n":5}"#,
+            r#"{"n\"\n":5} "#,
+            r#"{"a":[[1]]}"#,
+            r#" {"id":5,"a":[[[[["#,
+            "{[",
+            r#"{"a":"[[["}"#,
+            "b\n",
+            r#"{"id":5,"secret":"s3cr3t"}"#,
+        ] {
+            stands(&mut dialect, original, 3);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text(original in prop_oneof![jsonish(), any::<String>()], label: u64) {
+        for mut dialect in dialects() {
+            stands(&mut dialect, &original, label);
+        }
+    }
+
+    #[test]
+    fn nothing_of_it_is_left(secret in "[0-9a-zA-Z]{12,20}x", n in 0..6_u8) {
+        let original = match n {
+            0 => secret.clone(),
+            1 => format!(r#"{{"token":"{secret}"}}"#),
+            2 => format!(r#"{{"id":5,"token":"{secret}"}}"#),
+            3 => format!(r#"{{"{secret}":1}}"#),
+            4 => format!(r#"{{"type":"ping","token":"{secret}"}}"#),
+            _ => format!(r#"["{secret}"]"#),
+        };
+        for dialect in dialects() {
+            for way in [Way::Sent, Way::Received] {
+                let payload = dialect.redact(&text(&original), way, 1);
+                prop_assert!(!payload.as_text().is_some_and(|text| text.contains(&secret)));
+            }
+        }
+    }
+}

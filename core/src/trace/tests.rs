@@ -1,0 +1,394 @@
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
+
+use super::*;
+use crate::*;
+
+/// A recorded connection and its driver.
+struct Recorded {
+    connection: Connection<BuiltIn>,
+    recorder: Recorder<BuiltIn>,
+    now: Instant,
+}
+
+impl Recorded {
+    fn new(contents: Contents, change: impl FnOnce(&mut ConfigBuilder)) -> Self {
+        let mut builder = Config::builder();
+        builder.wall_clock_origin_ms = 1_700_000_000_000;
+        change(&mut builder);
+        let config = builder.build().unwrap();
+        let now = Instant::from_millis(5);
+        let dialect = BuiltIn::new(&config.dialect);
+        let connection = Connection::new(config.clone(), dialect.clone(), 9, now);
+        let recorder = Recorder::new(config, dialect, 9, now, contents);
+        let mut recorded = Self { connection, recorder, now };
+        recorded.drain();
+        recorded
+    }
+
+    fn drain(&mut self) {
+        while !matches!(self.recorder.poll(&mut self.connection), Action::Wait { .. }) {}
+    }
+
+    fn handle(&mut self, event: Event) -> Result<Accepted, Rejected> {
+        self.recorder.handle(&mut self.connection, self.now, event)
+    }
+
+    fn after(&mut self, millis: u64, event: Event) {
+        self.now = self.now + Duration::from_millis(millis);
+        let _ = self.handle(event);
+        self.drain();
+    }
+
+    fn text(mut self) -> String {
+        self.recorder.finish();
+        assert_eq!(self.recorder.fault(), None);
+        self.recorder.text().to_owned()
+    }
+}
+
+const SECRET: &str = "hunter2-s3cr3t";
+
+fn opened(transport: u64) -> Event {
+    let transport = TransportId(transport);
+    Event::Opened { transport, capabilities: Capabilities::SOCKET }
+}
+
+fn received(transport: u64, frame: Frame) -> Event {
+    Event::Received { transport: TransportId(transport), frame }
+}
+
+/// A life with a secret wherever one can be.
+fn life(contents: Contents) -> String {
+    let mut life = Recorded::new(contents, |config| {
+        config.dialect = DialectConfig::Json(JsonConfig::default());
+        config.inbox.dedupe = 8;
+        config.inbox.max_message = 200;
+    });
+    let text = |text: String| Frame::Text(text.into());
+    let failure = DialFailure::new(DialError::Request, SECRET);
+    life.after(10, Event::DialFailed { transport: TransportId(1), failure });
+    life.after(
+        0,
+        Event::Retry { attempt: 2, choice: RetryChoice::After(Duration::from_millis(3)) },
+    );
+    life.after(3, Event::Tick);
+    life.after(10, opened(2));
+    life.after(1, Event::Send(Outgoing::new(format!("{SECRET}\n"))));
+    let object = format!(r#"{{"id":7,"token":"{SECRET}"}}"#);
+    life.after(1, Event::Send(Outgoing::new(object.clone()).class(Class::Acknowledged)));
+    life.after(1, Event::Send(Outgoing::new(SECRET.as_bytes())));
+    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 20))));
+    life.after(1, Event::Flushed { transport: TransportId(2), through: 1 });
+    life.after(1, received(2, text(object.clone())));
+    life.after(1, received(2, text(object)));
+    life.after(1, received(2, text(format!(r#"{{"ack":7,"for":"{SECRET}"}}"#))));
+    life.after(1, received(2, Frame::Ping(Bytes::from_static(SECRET.as_bytes()))));
+    life.after(1, received(2, Frame::Pong(Bytes::from_static(SECRET.as_bytes()))));
+    life.after(1, received(2, Frame::Binary(Bytes::from_static(SECRET.as_bytes()))));
+    life.after(20_000, Event::Tick);
+    life.after(20_000, received(2, Frame::Close(Some(CloseFrame::new(1001, SECRET)))));
+    let end = End { kind: EndKind::Io, detail: SECRET.into() };
+    life.after(1, Event::Ended { transport: TransportId(2), end });
+    life.after(60_000, Event::Tick);
+    life.after(10, opened(3));
+    let violation = Violation { code: 1002, detail: SECRET.into() };
+    life.after(1, Event::Violated { transport: TransportId(3), violation });
+    life.after(1, Event::Close(CloseFrame::new(1000, SECRET)));
+    life.after(60_000, Event::Tick);
+    life.text()
+}
+
+#[track_caller]
+fn identical(trace: &Trace) {
+    let mut replay = Replay::new(trace).unwrap();
+    while let Some(step) = replay.step().unwrap() {
+        assert_eq!(step.difference, None);
+    }
+    assert_eq!(replay.position(), trace.steps().len());
+}
+
+#[test]
+fn what_is_recorded_is_replayed_and_says_no_secret() {
+    let text = life(Contents::Redacted);
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(!text.contains("68756e74657232"), "in hexadecimal: {text}");
+    assert!(text.len() < 10_000, "a large message takes no room: {}", text.len());
+    let trace = Trace::parse(text.as_bytes()).unwrap();
+    identical(&trace);
+    assert_eq!(trace.text(), text);
+    // Twice the same makes the same.
+    assert_eq!(life(Contents::Redacted), text);
+}
+
+#[test]
+fn full_contents_are_there_when_asked_for() {
+    let text = life(Contents::Full);
+    assert!(text.contains("hunter2"), "{text}");
+    let trace = Trace::parse(text.as_bytes()).unwrap();
+    identical(&trace);
+    assert_eq!(trace.text(), text);
+    // Both tell the same story.
+    let redacted = life(Contents::Redacted);
+    let redacted = Trace::parse(redacted.as_bytes()).unwrap();
+    assert_eq!(redacted.difference_in_kind(&trace), None);
+    assert_eq!(redacted.header_differences(&trace).len(), 1);
+}
+
+#[test]
+fn actions_stand_with_the_event_after_which_they_were_taken() {
+    let mut lazy = Recorded::new(Contents::Redacted, |_| {});
+    let _ = lazy.handle(opened(1));
+    let _ = lazy.handle(Event::Send(Outgoing::new("a")));
+    // One action is taken, then something happens, then the rest.
+    lazy.recorder.poll(&mut lazy.connection);
+    let _ = lazy.handle(Event::Send(Outgoing::new("b")));
+    lazy.drain();
+    let trace = Trace::parse(lazy.text().as_bytes()).unwrap();
+    let counts: Vec<usize> = trace.steps().iter().map(Step::actions).collect();
+    assert_eq!(counts, [3, 0, 1, 3]);
+    identical(&trace);
+}
+
+#[test]
+fn a_busy_connection_is_recorded_as_if_it_had_not_been_asked() {
+    let mut busy = Recorded::new(Contents::Redacted, |config| {
+        config.outbox.overflow = Overflow::DropNewest;
+        config.outbox.max_messages = 1;
+    });
+    let mut refused = 0;
+    for _ in 0..400 {
+        refused += usize::from(busy.handle(Event::Send(Outgoing::new("a"))).is_err());
+    }
+    assert!(refused > 0);
+    busy.drain();
+    let trace = Trace::parse(busy.text().as_bytes()).unwrap();
+    assert_eq!(trace.steps().len(), 1 + 400 - refused);
+    identical(&trace);
+}
+
+/// A dialect that reads what it does not keep.
+#[derive(Clone, PartialEq, Debug)]
+struct Forgetful;
+
+impl Dialect for Forgetful {
+    fn decode(&mut self, payload: Payload) -> Meaning {
+        let id = payload.as_text().and_then(|text| text.parse().ok());
+        Meaning::Message { payload, id }
+    }
+
+    fn encode(&mut self, payload: Payload, _: Encoding) -> Result<Encoded, (Payload, EncodeError)> {
+        Ok(Encoded { payload, id: None })
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_true_stops() {
+    let mut config = Config::builder();
+    config.dialect = DialectConfig::Custom;
+    let config = config.build().unwrap();
+    let now = Instant::ZERO;
+    let mut connection = Connection::new(config.clone(), Forgetful, 1, now);
+    let mut recorder = Recorder::new(config, Forgetful, 1, now, Contents::Redacted);
+    for event in [opened(1), received(1, Frame::Text("5".into())), Event::Tick] {
+        assert!(recorder.handle(&mut connection, now, event).is_ok());
+        while !matches!(recorder.poll(&mut connection), Action::Wait { .. }) {}
+    }
+    assert_eq!(recorder.fault(), Some(Fault::Diverged));
+    assert_eq!(connection.counters().received, 1, "the connection goes on");
+    let trace = Trace::parse(recorder.text().as_bytes()).unwrap();
+    let error = Replay::new(&trace).unwrap_err();
+    assert_eq!(error.flaw, Flaw::CustomDialect);
+    let mut replay = Replay::with_dialect(&trace, Forgetful);
+    while let Some(step) = replay.step().unwrap() {
+        assert_eq!(step.difference, None);
+    }
+}
+
+#[test]
+fn an_edited_action_is_found() {
+    let text = life(Contents::Redacted);
+    let edited = text.replacen(r#""index":2"#, r#""index":3"#, 1);
+    assert_ne!(edited, text);
+    let trace = Trace::parse(edited.as_bytes()).unwrap();
+    let mut replay = Replay::new(&trace).unwrap();
+    let difference = loop {
+        if let Some(difference) = replay.step().unwrap().unwrap().difference {
+            break difference;
+        }
+    };
+    assert!(difference.recorded.contains(r#""index":3"#), "{difference:?}");
+    assert!(difference.replayed.contains(r#""index":2"#), "{difference:?}");
+    let whole = Trace::parse(text.as_bytes()).unwrap();
+    let found = trace.difference(&whole).unwrap();
+    assert_eq!((found.step, found.place), (difference.step, difference.place));
+    assert_eq!(whole.difference(&whole), None);
+}
+
+#[test]
+fn what_is_recorded_anew_is_what_this_version_does() {
+    for contents in [Contents::Redacted, Contents::Full] {
+        let trace = Trace::parse(life(contents).as_bytes()).unwrap();
+        assert_eq!(trace.record_anew().unwrap(), trace);
+        // As if an older version had waited longer, and flushed less.
+        let older = trace.text().replace(r#""why":"ping""#, r#""why":"ack""#);
+        let older = older.replacen(r#"{"write":{"transport":2"#, r#"{"write":{"transport":9"#, 1);
+        let older = Trace::parse(older.as_bytes()).unwrap();
+        assert_ne!(older, trace);
+        assert_eq!(older.record_anew().unwrap(), trace);
+    }
+}
+
+#[test]
+fn steps_go_both_ways() {
+    let mut long = Recorded::new(Contents::Redacted, |_| {});
+    long.after(1, opened(1));
+    for index in 1..=3_000 {
+        long.after(1, Event::Send(Outgoing::new("a")));
+        long.after(1, Event::Flushed { transport: TransportId(1), through: index });
+    }
+    let trace = Trace::parse(long.text().as_bytes()).unwrap();
+    let mut replay = Replay::new(&trace).unwrap();
+    let mut states = Vec::new();
+    while replay.step().unwrap().is_some() {
+        states.push(replay.connection().clone());
+    }
+    assert!(replay.snapshots.len() <= 32, "{}", replay.snapshots.len());
+    assert!(replay.snapshots.len() > 8, "{}", replay.snapshots.len());
+    for position in [6_001, 6_000, 1, 5_999, 64, 65, 3_001, 3_000, 2, 6_002] {
+        replay.seek(position).unwrap();
+        assert_eq!(replay.position(), position);
+        assert_eq!(replay.connection(), &states[position - 1], "{position}");
+    }
+    replay.seek(usize::MAX).unwrap();
+    assert_eq!(replay.position(), trace.steps().len());
+}
+
+fn flaw(text: impl AsRef<[u8]>) -> (usize, Flaw) {
+    let error = Trace::parse(text.as_ref()).unwrap_err();
+    (error.line, error.flaw)
+}
+
+#[test]
+fn other_files_are_no_traces() {
+    let not = (1, Flaw::NotATrace);
+    for other in
+        ["", "\n", "{}\n", "hello\n", "[1]", "{\"format\":\"other\",\"version\":1}\n", "\u{0}"]
+    {
+        assert_eq!(flaw(other), not, "{other:?}");
+    }
+    assert_eq!(flaw(b"\xff\xfe"), not);
+    let text = life(Contents::Redacted);
+    let newer = text.replacen(r#""version":1"#, r#""version":2,"new":[]"#, 1);
+    assert_eq!(flaw(newer), (1, Flaw::UnknownVersion { version: 2 }));
+}
+
+#[test]
+fn a_cut_off_recording_is_torn_wherever_it_was_cut() {
+    let text = life(Contents::Redacted);
+    let whole = Trace::parse(text.as_bytes()).unwrap();
+    let near_an_end = |cut: &usize| {
+        cut.is_multiple_of(7) || text.get(cut - 2..cut + 2).is_none_or(|near| near.contains('\n'))
+    };
+    for cut in (0..text.len()).filter(|cut| *cut < 4 || near_an_end(cut)) {
+        let (line, found) = match Trace::parse(&text.as_bytes()[..cut]) {
+            // Between two lines, or before the end of one.
+            Ok(trace) => {
+                assert!(text[cut..].starts_with('\n') || text[..cut].ends_with('\n'));
+                assert!(trace.steps().len() <= whole.steps().len());
+                continue;
+            }
+            Err(error) => (error.line, error.flaw),
+        };
+        if found == Flaw::NotATrace {
+            assert!(cut < 30, "{cut}");
+            continue;
+        }
+        assert_eq!(found, Flaw::Torn, "{cut}");
+        let first = text[..cut].lines().count();
+        let torn =
+            if text[..cut].ends_with('\n') || line == 2 && first == 1 { first + 1 } else { first };
+        assert_eq!(line, torn, "{cut}");
+        if let Ok((part, error)) = Trace::salvage(&text.as_bytes()[..cut]) {
+            assert_eq!(error.map(|error| error.line), Some(line));
+            assert_eq!(part.steps()[..], whole.steps()[..part.steps().len()]);
+            assert_eq!(part.steps().len(), line - 2);
+        }
+    }
+}
+
+#[test]
+fn lines_are_read_strictly() {
+    let text = life(Contents::Redacted);
+    let lines: Vec<&str> = text.lines().collect();
+    let with = |number: usize, line: &str| {
+        let mut lines = lines.clone();
+        lines[number - 1] = line;
+        flaw(lines.join("\n") + "\n")
+    };
+    for wrong in [
+        "",
+        "nonsense",
+        r#"{"at":1,"event":"tick"}"#,
+        r#"{"at":-1,"event":"tick","actions":[]}"#,
+        r#"{"at":1,"event":"tick","actions":[],"more":1}"#,
+        r#"{"at":1,"event":{"tick":{}},"actions":[]}"#,
+        r#"{"at":1,"event":"start","actions":[]}"#,
+        r#"{"at":1,"event":{"flushed":{"transport":1}},"actions":[]}"#,
+        r#"{"at":1,"event":{"flushed":{"transport":1,"through":1,"more":1}},"actions":[]}"#,
+        r#"{"at":1,"event":"tick","actions":["dance"]}"#,
+        r#"{"at":1,"event":"tick","actions":[{"wait":{"until":null,"why":null}},{"abort":{"transport":1}}]}"#,
+        r#"{"at":1,"event":{"send":{"payload":{"binary":"0g"}}},"actions":[]}"#,
+        r#"{"at":1,"event":{"send":{"payload":{"text":[["x",18446744073709551615],"x"]}}},"actions":[]}"#,
+    ] {
+        let (line, found) = with(5, wrong);
+        assert!(matches!(found, Flaw::Malformed { .. }), "{wrong}: {found:?}");
+        assert_eq!(line, 5, "{wrong}");
+    }
+    let (line, found) = with(3, r#"{"at":1,"event":{"teleport":{}},"actions":[]}"#);
+    assert_eq!((line, found), (3, Flaw::UnknownEvent { name: "teleport".into() }));
+    let (line, found) = with(2, r#"{"at":1,"event":"tick","actions":[]}"#);
+    assert!(line == 2 && matches!(found, Flaw::Malformed { .. }), "{found:?}");
+    for (from, to) in [
+        (r#""dialect":"json","contents""#, r#""dialect":"plain","contents""#),
+        (r#""seed":9,"wall_clock_origin_ms":17"#, r#""seed":9,"wall_clock_origin_ms":18"#),
+        (r#""seed":9"#, r#""seed":-9"#),
+        (r#""cap":"30s""#, r#""cap":"1ms""#),
+    ] {
+        let (line, found) = with(1, &lines[0].replacen(from, to, 1));
+        assert!(matches!(found, Flaw::Malformed { .. }), "{to}: {found:?}");
+        assert_eq!(line, 1);
+    }
+}
+
+#[test]
+fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
+    let text = life(Contents::Redacted);
+    let lines: Vec<&str> = text.lines().take(2).collect();
+    let send = |count: u64| {
+        format!(
+            r#"{{"at":9,"event":{{"send":{{"payload":{{"text":[["x",{count}]]}}}}}},"actions":[]}}"#
+        )
+    };
+    let huge = format!("{}\n{}\n{}\n", lines[0], lines[1], send(1 << 60));
+    let limit = MOST_HELD;
+    assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 60, limit }));
+
+    // Many that are each within the limit: in the outbox, and as messages that nobody takes.
+    let generous = lines[0].replace(r#""max_bytes":1048576"#, r#""max_bytes":1099511627776"#);
+    let mut many = format!("{generous}\n{}\n", lines[1]);
+    for _ in 0..100 {
+        many.push_str(&send(1 << 16));
+        many.push('\n');
+    }
+    let trace = Trace::parse(many.as_bytes()).unwrap();
+    let mut replay = Replay::new(&trace).unwrap().limit(1 << 20);
+    let error = loop {
+        if let Err(error) = replay.step() {
+            break error;
+        }
+    };
+    assert!(matches!(error.flaw, Flaw::TooLarge { limit, .. } if limit == 1 << 20), "{error}");
+    assert!(replay.connection().status().outbox_bytes <= 1 << 20);
+}
