@@ -1,10 +1,11 @@
 //! The other side: bare blocking `tungstenite`, a thread per connection.
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tungstenite::{Message, Utf8Bytes, WebSocket};
+use tungstenite::{Message, WebSocket};
 
 use crate::Fault;
 
@@ -38,7 +39,7 @@ fn serve(stream: TcpStream) -> Result<(), Fault> {
     let (size, count) = (number()?, number()?);
     match work {
         "echo" => echo(&mut socket),
-        "sink" => sink(&mut socket, count),
+        "sink" => sink(&mut socket, size, count),
         "source" => source(&mut socket, size, count),
         other => Err(format!("no such work: {other}").into()),
     }
@@ -53,25 +54,57 @@ fn echo(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {
     }
 }
 
-/// Says when everything has arrived.
-fn sink(socket: &mut WebSocket<TcpStream>, count: usize) -> Result<(), Fault> {
-    let mut missing = count;
+/// Says when everything has arrived. It counts bytes, so that it takes little from the client.
+fn sink(socket: &mut WebSocket<TcpStream>, size: usize, count: usize) -> Result<(), Fault> {
+    let (mut missing, mut buffer) = (count * (header(size) + MASK + size), vec![0; 256 << 10]);
     while missing > 0 {
-        missing -= usize::from(socket.read()?.is_text());
+        let most = buffer.len().min(missing);
+        match socket.get_mut().read(&mut buffer[..most])? {
+            0 => return Err("closed too early".into()),
+            some => missing -= some,
+        }
     }
     socket.send(Message::text("done"))?;
     linger(socket)
 }
 
-/// Begins when it is told to.
+/// Begins when it is told to. It sends frames that are made already.
 fn source(socket: &mut WebSocket<TcpStream>, size: usize, count: usize) -> Result<(), Fault> {
-    let payload = Utf8Bytes::from("x".repeat(size));
-    while !socket.read()?.is_text() {}
-    for _ in 0..count {
-        socket.write(Message::Text(payload.clone()))?;
+    let mut frame = vec![0x81];
+    match (u8::try_from(size), u16::try_from(size)) {
+        (Ok(size @ 0..=125), _) => frame.push(size),
+        (_, Ok(size)) => {
+            frame.push(126);
+            frame.extend(size.to_be_bytes());
+        }
+        (_, Err(_)) => {
+            frame.push(127);
+            frame.extend((size as u64).to_be_bytes());
+        }
     }
-    socket.flush()?;
+    frame.resize(frame.len() + size, b'x');
+    let together = ((256 << 10) / frame.len()).clamp(1, count);
+    let frames = frame.repeat(together);
+    while !socket.read()?.is_text() {}
+    let mut left = count;
+    while left > 0 {
+        let some = together.min(left);
+        socket.get_mut().write_all(&frames[..some * frame.len()])?;
+        left -= some;
+    }
     linger(socket)
+}
+
+/// The bytes of a client's mask (RFC 6455 §5.2).
+const MASK: usize = 4;
+
+/// The bytes before mask and payload (RFC 6455 §5.2).
+fn header(size: usize) -> usize {
+    match size {
+        0..=125 => 2,
+        126..=65_535 => 4,
+        _ => 10,
+    }
 }
 
 fn linger(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {

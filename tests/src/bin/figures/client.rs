@@ -23,6 +23,11 @@ pub(crate) fn choose_adapter(name: &str) {
     let _ = ADAPTER.set(name.to_owned());
 }
 
+/// What drives the connections, if somebody chose.
+pub(crate) fn chosen_adapter() -> Option<&'static str> {
+    ADAPTER.get().map(String::as_str)
+}
+
 /// The binary beside this one.
 fn binary() -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::current_exe()?.with_file_name("perennial");
