@@ -99,8 +99,10 @@ impl<Io> Ready<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Socket for Ready<Io> {
-    // A waker is called once only, and left with the stream by a read that has to wait.
-    const TELLS_AFTER_SHORT_READ: bool = false;
+    fn tells_after_short_read(&self) -> bool {
+        // A waker is called once only, and left with the stream by a read that has to wait.
+        false
+    }
 
     fn look(&mut self) {
         self.reading.signal.raise();

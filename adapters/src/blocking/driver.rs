@@ -83,7 +83,10 @@ impl<S: Sink> Driver<S> {
             let writable = event.is_writable() || event.is_write_closed() || event.is_error();
             let token = self.engine.link().map(|link| link.socket().token());
             match self.engine.link() {
-                Some(link) if token == Some(event.token()) => link.fired(readable, writable),
+                Some(link) if token == Some(event.token()) => {
+                    link.socket().note(event);
+                    link.fired(readable, writable);
+                }
                 _ => self.engine.look_at_dial(),
             }
         }

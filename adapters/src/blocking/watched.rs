@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
@@ -14,6 +15,8 @@ pub(super) struct Watched {
     socket: TcpStream,
     registry: Arc<Registry>,
     token: Token,
+    /// Whether the last news may have been of the stream's end as well.
+    may_have_ended: bool,
 }
 
 impl Watched {
@@ -24,11 +27,16 @@ impl Watched {
         mut socket: TcpStream,
     ) -> io::Result<Self> {
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { socket, registry: Arc::clone(registry), token })
+        Ok(Self { socket, registry: Arc::clone(registry), token, may_have_ended: true })
     }
 
     pub(super) fn token(&self) -> Token {
         self.token
+    }
+
+    /// Notes what the poller has told of it. Each readiness is told once only.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.may_have_ended = event.is_read_closed() || event.is_error();
     }
 
     pub(super) fn socket(&self) -> &TcpStream {
@@ -44,9 +52,11 @@ impl Drop for Watched {
 }
 
 impl Socket for Watched {
-    // Readiness is told when it begins: of what comes after a read that emptied the kernel's buffer,
-    // too, except where a poller is an imitation of one.
-    const TELLS_AFTER_SHORT_READ: bool = cfg!(unix);
+    fn tells_after_short_read(&self) -> bool {
+        // Of what comes after a read that emptied the kernel's buffer, yes, except where the poller is
+        // an imitation of one. Of an end that was told together with the last bytes, no.
+        cfg!(unix) && !self.may_have_ended
+    }
 
     fn look(&mut self) {
         // Every read asks.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 pub(crate) trait Socket: Read + Write {
     /// Whether what comes after a read that did not fill its buffer wakes the driver, although
     /// reading did not fail with [`io::ErrorKind::WouldBlock`].
-    const TELLS_AFTER_SHORT_READ: bool;
+    fn tells_after_short_read(&self) -> bool;
 
     /// Has the next read ask the operating system, whatever was told before.
     fn look(&mut self);

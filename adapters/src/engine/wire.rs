@@ -29,6 +29,15 @@ impl<S: Socket> Stream<S> {
         }
     }
 
+    /// A TLS session reads more than it gives, and knows itself when the socket is empty.
+    fn tells_after_short_read(&self) -> bool {
+        match self {
+            Stream::Plain(socket) => socket.tells_after_short_read(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => false,
+        }
+    }
+
     fn is_plain(&self) -> bool {
         matches!(self, Stream::Plain(_))
     }
@@ -268,7 +277,7 @@ impl<S: Socket> Read for Wire<S> {
             // A short read has emptied the kernel's buffer. Where what comes after it is told,
             // there is no need to ask again.
             let is_short = !is_full && !self.ahead.is_empty();
-            self.dry = S::TELLS_AFTER_SHORT_READ && is_short && self.stream.is_plain();
+            self.dry = is_short && self.stream.tells_after_short_read();
         }
         let count = self.ahead.take(&mut buffer[..most]);
         self.received += count as u64;
