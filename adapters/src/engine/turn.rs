@@ -46,6 +46,8 @@ pub(crate) struct Parts {
 pub(crate) struct Engine<N: Network, S> {
     shared: Arc<Shared>,
     sink: S,
+    /// Whether the application wants to know what became of its messages.
+    reports: bool,
     config: Config,
     dialing: Dialing,
     preparer: Preparer,
@@ -103,6 +105,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
     pub(crate) fn new(parts: Parts, network: N, sink: S) -> Self {
         Self {
             shared: parts.shared,
+            reports: sink.wants_reports(),
             sink,
             config: parts.config,
             dialing: parts.dialing,
@@ -310,6 +313,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
     /// Takes what is to be done, and what the application is to be told after that.
     fn take(&mut self, action: Action) {
         match action {
+            // There are as many as messages; where nobody wants to know, nothing else does.
+            Action::Notify(Notice::Flushed { .. }) if !self.reports => {}
             Action::Notify(notice) => self.notices.push(notice),
             action => self.actions.push_back(action),
         }
@@ -317,11 +322,11 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
         while let Err(Rejected::Busy(refused)) = core.handle(now, event) {
-            let before = self.actions.len() + self.notices.len();
+            let mut progress = false;
             while let Ok(action) = core.next() {
                 self.take(action);
+                progress = true;
             }
-            let progress = self.actions.len() + self.notices.len() > before;
             debug_assert!(progress, "busy with nothing");
             if !progress {
                 return;
