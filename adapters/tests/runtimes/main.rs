@@ -1,15 +1,14 @@
-//! The async client: the same scripts on every runtime.
+//! What is the async client's own, on every runtime: futures, streams, sinks, drivers. What every
+//! driver must do is in the conformance suite, in `tests/`.
 
 #![allow(clippy::unwrap_used, clippy::wildcard_imports)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod connection;
 mod ends;
+mod handles;
 mod own;
-mod pressure;
-mod tls;
 
 use std::future::Future;
 use std::time::Duration;
@@ -192,25 +191,6 @@ pub(crate) async fn until(client: &mut Client, wanted: State) {
         _ => None,
     };
     find(client, is_it).await;
-}
-
-/// Waits for the end.
-pub(crate) async fn closed(client: &mut Client) -> Closed {
-    find(client, |notice| match notice {
-        Notice::Closed(closed) => Some(closed.clone()),
-        _ => None,
-    })
-    .await
-}
-
-/// The reason of the next failed dial, or of the end.
-pub(crate) async fn failure(client: &mut Client) -> String {
-    find(client, |notice| match notice {
-        Notice::Retrying { reason, .. } => Some(reason.to_string()),
-        Notice::Closed(closed) => Some(closed.reason.to_string()),
-        _ => None,
-    })
-    .await
 }
 
 /// Waits for what another thread fills.

@@ -71,8 +71,9 @@ pub use child::child;
 pub use run::{Outcome, Report, Script, Suite};
 pub use transcript::Transcript;
 
-/// No wait of a script is longer; where something fails to happen, the script fails after it.
-const LONG: Duration = Duration::from_secs(20);
+/// No wait of a script is longer; where something fails to happen, the script fails after it. Large
+/// messages take their time on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A config for scripts: it comes back at once, without jitter, and does nothing else of itself.
 fn quick() -> ConfigBuilder {
@@ -81,6 +82,8 @@ fn quick() -> ConfigBuilder {
     builder.retry.backoff = Backoff::Constant { base: Duration::from_millis(1) };
     builder.retry.jitter = Jitter::None;
     builder.retry.suspend_after = None;
+    // Until then nothing is asked of a peer that says nothing.
+    builder.retry.stable_after = Duration::from_secs(3600);
     builder.heartbeat.interval = Duration::from_secs(3600);
     builder.heartbeat.deadline = Duration::from_secs(3600);
     builder.close.timeout = LONG;
