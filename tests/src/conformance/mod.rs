@@ -168,6 +168,7 @@ macro_rules! conformance_scripts {
                 codes_of_the_table
                 a_close_without_a_code
                 a_close_without_an_end
+                an_answer_before_the_next_dial
                 a_final_close_without_an_end
                 messages_before_a_close
                 messages_after_a_close
