@@ -19,7 +19,7 @@
 //! Implement [`Adapter`] and [`Session`] for it; neither needs the crate `perennial`, only its core.
 //! Then either have one test per script, each compared with the blocking driver:
 //!
-//! ```ignore
+//! ```text
 //! perennial_tests::conformance_tests! {
 //!     blocking: perennial_tests::conformance::drivers::Blocking,
 //!     mine: my_adapter::Mine,
@@ -295,7 +295,7 @@ pub fn scripts() -> Vec<Script> {
 /// A test for every script over every adapter, in a module for the script, and one that compares
 /// what they told. The first adapter is what the others are compared with.
 ///
-/// ```ignore
+/// ```text
 /// perennial_tests::conformance_tests! {
 ///     blocking: perennial_tests::conformance::drivers::Blocking,
 ///     mine: my_adapter::Mine,
