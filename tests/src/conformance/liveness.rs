@@ -89,7 +89,7 @@ pub(super) fn a_dead_peer_under_load(run: &Run<'_>) {
             let _ = (0..64).find(|_| client.try_send("x".repeat(1000)).is_err());
             // One more that waits, where there is such a thing.
             let features = run.adapter.features();
-            let waits = features.waits.then(|| client.session().send_within("y".into(), LONG));
+            let waits = features.waits.then(|| client.session().send_within("y".into(), 10 * LONG));
             loop {
                 if let Some(notice) = client.try_next(Duration::from_millis(1)) {
                     is_dead |= matches!(notice, Notice::Dead { .. });
