@@ -1,188 +1,20 @@
-//! The blocking client on an open connection, well or badly treated by the server.
+//! What is the blocking client's own: threads, callbacks, drops. What every driver must do is in the
+//! conformance suite, in `tests/`.
 
 #![cfg(feature = "blocking")]
 #![allow(clippy::unwrap_used, clippy::wildcard_imports)]
 
 mod support;
 
-use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
-use perennial::{ClosedBy, Notice, Refusal, State};
+use perennial::{ClosedBy, Notice, Overflow, Refusal, State};
 use support::*;
 use tungstenite::Message;
-use tungstenite::protocol::CloseFrame;
-use tungstenite::protocol::frame::coding::CloseCode;
-
-#[test]
-fn sends_and_receives_and_closes() {
-    let server = Server::echo();
-    let mut client = connect(&server.url(), quick());
-    for word in ["one", "two", "three"] {
-        client.send(word).unwrap();
-    }
-    for word in ["one", "two", "three"] {
-        assert_eq!(text(&mut client), word);
-    }
-    client.send(vec![0_u8, 255]).unwrap();
-    let payload = find(&mut client, |notice| match notice {
-        Notice::Message(message) => Some(message.payload.clone()),
-        _ => None,
-    });
-    assert_eq!(payload.as_bytes(), [0, 255]);
-    client.close();
-    let closed = closed(&mut client);
-    assert_eq!((closed.by, closed.code, closed.clean), (ClosedBy::Application, 1000, true));
-    assert_eq!(client.recv(), None, "nothing follows");
-    assert_eq!(client.send("late").unwrap_err().refusal, Refusal::Closed);
-    assert_eq!(client.counters().flushed, 4);
-}
-
-#[test]
-fn large_messages_cross_both_ways() {
-    let server = Server::echo();
-    let mut config = quick();
-    config.outbox.max_bytes = 64 << 20;
-    let mut client = connect(&server.url(), config);
-    let large = "x".repeat(10 << 20);
-    client.send(large.clone()).unwrap();
-    assert!(text(&mut client) == large, "the same");
-}
-
-#[test]
-fn comes_back_after_a_reset() {
-    let server = Server::start(|number, stream| {
-        if number == 0 {
-            reset(&stream);
-            let mut socket = accept(stream);
-            let _ = socket.read();
-        } else {
-            echo(accept(stream));
-        }
-    });
-    let mut client = connect(&server.url(), quick());
-    client.wait_open(LONG).unwrap();
-    client.send("into the void").unwrap();
-    until(&mut client, State::Reconnecting);
-    until(&mut client, State::Open);
-    client.send("after").unwrap();
-    assert_eq!(text(&mut client), "after");
-    assert_eq!(client.counters().reconnects, 1);
-}
-
-#[test]
-fn close_codes_of_the_server() {
-    for (code, is_final) in [(1000, false), (1001, false), (1008, true), (4321, false)] {
-        let (sender, receiver) = mpsc::channel();
-        let server = Server::start(move |number, stream| {
-            let mut socket = accept(stream);
-            if number == 0 {
-                let reason = "so it is".into();
-                socket.close(Some(CloseFrame { code: CloseCode::from(code), reason })).unwrap();
-                // The answer, exactly one, with the same code.
-                let mut answers = Vec::new();
-                while let Ok(message) = socket.read() {
-                    answers.push(message);
-                }
-                sender.send(answers).unwrap();
-            } else {
-                echo(socket);
-            }
-        });
-        let mut client = connect(&server.url(), quick());
-        if is_final {
-            let closed = closed(&mut client);
-            assert_eq!((closed.by, closed.code), (ClosedBy::Server, code));
-        } else {
-            until(&mut client, State::Reconnecting);
-            until(&mut client, State::Open);
-        }
-        let answers = receiver.recv_timeout(LONG).unwrap();
-        let [Message::Close(Some(answer))] = &answers[..] else { panic!("{code}: {answers:?}") };
-        assert_eq!(u16::from(answer.code), code);
-    }
-}
-
-/// What the client says after the server sent these raw bytes.
-fn close_code_after(bytes: &'static [u8]) -> u16 {
-    let (sender, receiver) = mpsc::channel();
-    let server = Server::start(move |_, stream| {
-        let mut socket = accept(stream);
-        socket.get_mut().write_all(bytes).unwrap();
-        let code = loop {
-            match socket.read() {
-                Ok(Message::Close(Some(close))) => break u16::from(close.code),
-                Ok(_) => {}
-                Err(_) => break 0,
-            }
-        };
-        let _ = socket.flush();
-        let _ = sender.send(code);
-    });
-    let mut config = quick();
-    config.inbox.max_message = 1000;
-    let mut client = connect(&server.url(), config);
-    let told = receiver.recv_timeout(LONG).unwrap();
-    let closed = closed(&mut client);
-    assert_eq!(closed.by, ClosedBy::Policy);
-    assert_eq!(closed.code, told);
-    told
-}
-
-#[test]
-fn violations_are_answered_with_their_code() {
-    assert_eq!(close_code_after(&[0x81, 2, 0xff, 0xff]), 1007, "not UTF-8");
-    assert_eq!(close_code_after(&[0x82, 126, 0x10, 0x00]), 1009, "4096 bytes are to come");
-    assert_eq!(close_code_after(&[0xc1, 0]), 1002, "a reserved bit");
-    assert_eq!(close_code_after(&[0x80, 0]), 1002, "nothing to continue");
-    assert_eq!(close_code_after(&[0x83, 0]), 1002, "a reserved opcode");
-    assert_eq!(close_code_after(&[0x88, 1, 3]), 1002, "half a close code");
-    assert_eq!(close_code_after(&[0x88, 2, 3, 0xe7]), 1002, "a close with 999");
-    assert_eq!(close_code_after(&[0x88, 2, 3, 0xed]), 1002, "a close with 1005");
-    assert_eq!(close_code_after(&[0x88, 2, 0xff, 0xff]), 1002, "a close with 65535");
-}
-
-#[test]
-fn pings_are_answered_without_a_write_of_ours() {
-    let (sender, receiver) = mpsc::channel();
-    let server = Server::start(move |_, stream| {
-        let mut socket = accept(stream);
-        for payload in ["a", "b", "c"] {
-            socket.send(Message::Ping(payload.into())).unwrap();
-        }
-        for _ in 0..3 {
-            sender.send(socket.read().unwrap()).unwrap();
-        }
-        echo(socket);
-    });
-    let _client = connect(&server.url(), quick());
-    for payload in ["a", "b", "c"] {
-        assert_eq!(receiver.recv_timeout(LONG).unwrap(), Message::Pong(payload.into()));
-    }
-}
-
-#[test]
-fn a_dead_peer_is_found() {
-    let server = Server::start(|number, stream| {
-        let mut socket = accept(stream);
-        if number == 0 {
-            // It takes everything and answers nothing.
-            drain(socket.get_mut());
-        } else {
-            echo(socket);
-        }
-    });
-    let mut config = quick();
-    config.heartbeat.interval = Duration::from_millis(50);
-    config.heartbeat.deadline = Duration::from_millis(50);
-    let mut client = connect(&server.url(), config);
-    find(&mut client, |notice| matches!(notice, Notice::Dead { .. }).then_some(()));
-    until(&mut client, State::Open);
-}
 
 #[test]
 fn dropping_a_client_closes_in_the_background() {
@@ -205,24 +37,6 @@ fn dropping_a_client_closes_in_the_background() {
 }
 
 #[test]
-fn dropping_a_client_ends_a_link_that_does_not_answer() {
-    let ended = Slot::empty();
-    let slot = ended.clone();
-    let server = Server::start(move |_, stream| {
-        let mut socket = accept(stream);
-        // Neither a close frame nor anything else is answered.
-        drain(socket.get_mut());
-        slot.put(());
-    });
-    let mut config = quick();
-    config.close.timeout = Duration::from_millis(50);
-    let client = connect(&server.url(), config);
-    client.wait_open(LONG).unwrap();
-    drop(client);
-    ended.take();
-}
-
-#[test]
 fn an_abort_says_no_goodbye() {
     let seen = Slot::empty();
     let slot = seen.clone();
@@ -235,19 +49,6 @@ fn an_abort_says_no_goodbye() {
     client.abort();
     assert_eq!(closed(&mut client).by, ClosedBy::Application);
     assert_eq!(seen.take(), b"");
-}
-
-#[test]
-fn reports_tell_what_became_of_each_message() {
-    let server = Server::echo();
-    let config = quick().build().unwrap();
-    let mut client = Client::builder(server.url()).config(config).reports(true).connect().unwrap();
-    let seq = client.send("hello").unwrap();
-    let flushed = find(&mut client, |notice| match notice {
-        Notice::Flushed { seq, .. } => Some(*seq),
-        _ => None,
-    });
-    assert_eq!(flushed, seq);
 }
 
 #[test]
@@ -275,42 +76,86 @@ fn runs_on_the_callers_thread() {
 }
 
 #[test]
-fn drains_before_it_closes() {
+fn many_threads_send_at_once() {
     let server = Server::start(|_, stream| {
-        thread::sleep(Duration::from_millis(100));
-        echo(accept(stream));
+        let mut socket = accept(stream);
+        while socket.read().is_ok() {}
     });
-    let mut client = connect(&server.url(), quick());
-    for _ in 0..100 {
-        client.send("x").unwrap();
-    }
+    let mut config = quick();
+    config.outbox.overflow = Overflow::Wait;
+    config.outbox.max_messages = 16;
+    let client = connect(&server.url(), config);
+    let senders: Vec<_> = (0..4)
+        .map(|_| {
+            let handle = client.handle();
+            thread::spawn(move || {
+                for _ in 0..2_000 {
+                    handle.send("x").unwrap();
+                }
+            })
+        })
+        .collect();
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
     client.drain(None);
-    let closed = closed(&mut client);
-    assert_eq!((closed.by, closed.code), (ClosedBy::Application, 1000));
-    assert_eq!(client.counters().flushed, 100);
+    let counters_handle = client.handle();
+    let closed = client.join();
+    assert_eq!(closed.by, ClosedBy::Application);
+    assert_eq!(counters_handle.counters().flushed, 8_000);
+    assert_eq!(counters_handle.counters().clock_backwards, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_connection_does_not_wake_up() {
+    let server = Server::echo();
+    let mut config = quick();
+    config.heartbeat.style = perennial::HeartbeatStyle::Off;
+    let thread_of_driver = Slot::empty();
+    let slot = thread_of_driver.clone();
+    let builder = Client::builder(&server.url()).config(config.build().unwrap());
+    let (stop, stopped) = mpsc::channel();
+    let driver = thread::spawn(move || {
+        builder.run(|handle, notice| {
+            if matches!(notice, Notice::StateChanged { to: State::Open, .. }) {
+                let directory = std::fs::read_link("/proc/thread-self").unwrap();
+                slot.put(std::path::Path::new("/proc").join(directory));
+                stop.send(handle.clone()).unwrap();
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let handle = stopped.recv_timeout(LONG).unwrap();
+    let status = thread_of_driver.take().join("status");
+    let wakes = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    thread::sleep(Duration::from_millis(200));
+    let before = wakes();
+    thread::sleep(Duration::from_millis(1500));
+    let woke = wakes() - before;
+    assert!(woke <= 2, "it woke up {woke} times with nothing to do");
+    handle.close();
+    driver.join().unwrap().unwrap();
 }
 
 #[test]
-fn half_a_frame_proves_life() {
-    let server = Server::start(|_, stream| {
-        let mut socket = accept(stream);
-        // A text of 200 bytes, one byte at a time, while no ping is ever answered.
-        socket.get_mut().write_all(&[0x81, 126, 0, 200]).unwrap();
-        for _ in 0..200 {
-            socket.get_mut().write_all(b"x").unwrap();
-            thread::sleep(Duration::from_millis(5));
-        }
-        let mut rest = Vec::new();
-        let _ = socket.get_mut().read_to_end(&mut rest);
-    });
+fn sending_in_the_callback_never_waits_for_itself() {
+    let server = Server::echo();
     let mut config = quick();
-    config.heartbeat.interval = Duration::from_millis(100);
-    config.heartbeat.deadline = Duration::from_millis(250);
-    let mut client = connect(&server.url(), config);
-    let got = find(&mut client, |notice| match notice {
-        Notice::Message(message) => Some(message.payload.len()),
-        Notice::Dead { .. } => Some(0),
-        _ => None,
-    });
-    assert_eq!(got, 200);
+    config.outbox.overflow = Overflow::Wait;
+    config.outbox.max_messages = 2;
+    let mut refused = None;
+    Client::builder(&server.url())
+        .config(config.build().unwrap())
+        .run(|handle, notice| match notice {
+            Notice::StateChanged { to: State::Open, .. } => {
+                refused = (0..10).find_map(|_| handle.send("x").err()).map(|error| error.refusal);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        })
+        .unwrap();
+    assert_eq!(refused, Some(Refusal::Full));
 }

@@ -1,4 +1,4 @@
-//! How the blocking client dials, and what it makes of what it meets there.
+//! Hooks, and what connecting says at once.
 
 #![cfg(feature = "blocking")]
 #![allow(clippy::unwrap_used, clippy::wildcard_imports)]
@@ -8,148 +8,26 @@ mod support;
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use perennial::blocking::{Client, RetryContext};
 use perennial::{
-    ClosedBy, Config, HookError, NotOpen, Notice, Outgoing, Reason, Refusal, RetryChoice, State,
+    ClosedBy, Config, HookError, NotOpen, Outgoing, Reason, Refusal, RetryChoice, State,
 };
 use support::*;
 
 #[test]
-fn keeps_dialling_until_somebody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let mut client = connect(&format!("ws://{address}/"), quick());
-    client.send("queued").unwrap();
-    assert!(failure(&mut client).contains("connection failed"));
-    let listener = TcpListener::bind(address).unwrap();
-    let _server = Server::on(listener, |_, stream| echo(accept(stream)));
-    assert_eq!(text(&mut client), "queued");
-}
-
-#[test]
-fn a_refusal_for_good_is_final() {
+fn waiting_for_open_ends_with_a_refusal() {
     let server = Server::start(|_, mut stream| {
         read_request(&mut stream);
         stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").unwrap();
     });
-    let mut client = connect(&server.url(), quick());
-    let closed = closed(&mut client);
-    assert_eq!(closed.by, ClosedBy::Server);
-    assert_eq!(closed.reason.status(), Some(401));
-    assert_eq!(server.accepted(), 1);
-    assert!(matches!(client.wait_open(LONG), Err(NotOpen::Closed(_))));
-}
-
-#[test]
-fn retry_after_is_honoured() {
-    let server = Server::start(|number, mut stream| {
-        if number == 0 {
-            read_request(&mut stream);
-            let answer = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n";
-            stream.write_all(answer).unwrap();
-        } else {
-            echo(accept(stream));
-        }
-    });
-    let mut client = connect(&server.url(), quick());
-    let delay = find(&mut client, |notice| match notice {
-        Notice::Retrying { delay, reason, .. } => {
-            assert_eq!(reason.status(), Some(503));
-            Some(*delay)
-        }
-        _ => None,
-    });
-    assert!(delay >= Duration::from_secs(1), "{delay:?}");
-    until(&mut client, State::Open);
-}
-
-#[test]
-fn frames_right_behind_the_handshake_are_not_lost() {
-    let server = Server::start(|_, mut stream| {
-        let request = read_request(&mut stream);
-        let mut bytes = answer(&request, "").into_bytes();
-        bytes.extend_from_slice(b"\x81\x05hello");
-        stream.write_all(&bytes).unwrap();
-        drain(&mut stream);
-    });
-    let mut client = connect(&server.url(), quick());
-    assert_eq!(text(&mut client), "hello");
-}
-
-#[test]
-fn an_answer_that_comes_byte_by_byte_opens() {
-    let server = Server::start(|_, mut stream| {
-        stream.set_nodelay(true).unwrap();
-        let request = read_request(&mut stream);
-        let mut bytes = answer(&request, "X-Padding: more than a few bytes\r\n").into_bytes();
-        bytes.extend_from_slice(b"\x81\x05first");
-        for byte in bytes {
-            stream.write_all(&[byte]).unwrap();
-            // Long enough that most bytes are read alone; nothing depends on it.
-            thread::sleep(Duration::from_millis(1));
-        }
-        drain(&mut stream);
-    });
-    let mut client = connect(&server.url(), quick());
-    assert_eq!(text(&mut client), "first");
-    assert_eq!(server.accepted(), 1, "at the first attempt");
-}
-
-#[test]
-fn what_is_no_handshake_is_tried_again() {
-    let cases: [(&'static str, &str); 5] = [
-        ("garbage in, garbage out\r\n\r\n", "not HTTP"),
-        ("", "ended before the answer was complete"),
-        ("HTTP/1.1 101 Switching Protocols\r\nUpgr", "ended before the answer was complete"),
-        ("Sec-WebSocket-Extensions: permessage-deflate\r\n", "extension"),
-        ("Sec-WebSocket-Protocol: other\r\n", "subprotocol"),
-    ];
-    for (text, expected) in cases {
-        let server = Server::start(move |number, mut stream| {
-            if number > 0 {
-                return echo(accept(stream));
-            }
-            let request = read_request(&mut stream);
-            let bytes = if text.starts_with("Sec-") { answer(&request, text) } else { text.into() };
-            stream.write_all(bytes.as_bytes()).unwrap();
-        });
-        let mut client = connect(&server.url(), quick());
-        let failure = failure(&mut client);
-        assert!(failure.contains(expected), "{text}: {failure}");
-        until(&mut client, State::Open);
-    }
-}
-
-#[test]
-fn a_handshake_that_is_never_answered_times_out() {
-    let server = Server::start(|number, mut stream| {
-        if number > 0 {
-            return echo(accept(stream));
-        }
-        drain(&mut stream);
-    });
-    let mut config = quick();
-    config.connect.dial_timeout = Duration::from_millis(100);
-    let mut client = connect(&server.url(), config);
-    assert!(failure(&mut client).contains("timed out"));
-    until(&mut client, State::Open);
-}
-
-#[test]
-fn closing_during_a_hanging_dial_is_immediate() {
-    let server = Server::start(|_, mut stream| {
-        drain(&mut stream);
-    });
-    let mut client = connect(&server.url(), quick());
-    eventually("a dial", || server.accepted() == 1);
-    let before = Instant::now();
-    client.close();
-    assert_eq!(closed(&mut client).by, ClosedBy::Application);
-    assert!(before.elapsed() < Duration::from_secs(4), "sooner than any timeout");
+    let client = connect(&server.url(), quick());
+    let error = client.wait_open(LONG).unwrap_err();
+    assert!(
+        matches!(&error, NotOpen::Closed(closed) if closed.reason.status() == Some(401)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -276,22 +154,6 @@ fn fail_fast_says_why() {
     assert_eq!(client.state(), State::Open);
     client.send("x").unwrap();
     assert_eq!(text(&mut client), "x");
-}
-
-#[test]
-fn manual_reconnect_leaves_a_hanging_transport_behind() {
-    let server = Server::start(|number, mut stream| {
-        if number == 0 {
-            drain(&mut stream);
-        } else {
-            echo(accept(stream));
-        }
-    });
-    let mut client = connect(&server.url(), quick());
-    eventually("a dial", || server.accepted() == 1);
-    client.reconnect();
-    until(&mut client, State::Open);
-    assert_eq!(server.accepted(), 2);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The conformance suite over all drivers of `perennial`.
 
-use perennial_tests::conformance::drivers::{ASYNC_STD, Blocking, SMOL, TOKIO, TOKIO_THREADS};
+use perennial_tests::conformance::Features;
+use perennial_tests::conformance::drivers::{
+    self, ASYNC_STD, Blocking, SMOL, TOKIO, TOKIO_THREADS,
+};
 
 perennial_tests::conformance_tests! {
     blocking: Blocking,
@@ -8,4 +11,16 @@ perennial_tests::conformance_tests! {
     async_std: ASYNC_STD,
     tokio: TOKIO,
     tokio_threads: TOKIO_THREADS,
+}
+
+/// So that no script is left out over any of them.
+#[test]
+fn every_driver_can_do_everything() {
+    let adapters = drivers::all();
+    assert_eq!(adapters.len(), 5);
+    for adapter in adapters {
+        let everything = Features { tls: true, waits: true, pauses: true, words: true };
+        assert_eq!(adapter.features(), everything, "{}", adapter.name());
+        assert!(adapter.process().is_some(), "{}", adapter.name());
+    }
 }

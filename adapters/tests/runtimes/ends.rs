@@ -15,11 +15,8 @@ use crate::*;
 
 crate::scripts! {
     dropping_the_last_handle_closes,
-    dropping_a_client_ends_a_link_that_does_not_answer,
-    dropping_it_while_it_dials_ends_it,
     a_dropped_driver_releases_everybody,
     closing_before_anything_was_polled,
-    a_cancelled_send_was_not_accepted,
     a_cancelled_recv_loses_nothing,
     an_idle_connection_does_not_wake_up,
     a_driver_moves_between_tasks,
@@ -57,34 +54,6 @@ async fn dropping_the_last_handle_closes<E: Executor>() {
     assert_eq!(taken(&codes).await, 1000);
 }
 
-async fn dropping_a_client_ends_a_link_that_does_not_answer<E: Executor>() {
-    let ended = Slot::empty();
-    let slot = ended.clone();
-    let server = Server::start(move |_, stream| {
-        let mut socket = accept(stream);
-        drain(socket.get_mut());
-        slot.put(());
-    });
-    let mut config = quick();
-    config.close.timeout = Duration::from_millis(50);
-    let client = E::start(builder(&server.url(), config));
-    soon(client.wait_open()).await.unwrap();
-    drop(client);
-    taken(&ended).await;
-}
-
-async fn dropping_it_while_it_dials_ends_it<E: Executor>() {
-    // Accepted by the kernel, and never answered.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    let (client, driver) = E::connect(builder(&url, quick()));
-    let mut driver = Box::pin(driver);
-    let _ = within(Duration::from_millis(50), &mut driver).await;
-    assert_eq!(client.state(), State::Connecting);
-    drop(client);
-    assert_eq!(soon(driver).await.by, ClosedBy::Application);
-}
-
 async fn a_dropped_driver_releases_everybody<E: Executor>() {
     let server = Server::echo();
     let mut config = quick();
@@ -111,28 +80,6 @@ async fn closing_before_anything_was_polled<E: Executor>() {
     client.close();
     assert_eq!(soon(driver).await.by, ClosedBy::Application);
     assert_eq!(server.accepted(), 0, "it never dialled");
-}
-
-async fn a_cancelled_send_was_not_accepted<E: Executor>() {
-    let server = Server::echo();
-    let mut config = quick();
-    config.outbox.overflow = perennial::Overflow::Wait;
-    config.outbox.max_messages = 1;
-    let (mut client, driver) = E::connect(builder(&server.url(), config));
-    client.send("first").await.unwrap();
-    for _ in 0..100 {
-        assert!(poll_once(client.send("cancelled")).await.is_none(), "no room");
-    }
-    let both = async {
-        client.send("second").await.unwrap();
-        assert_eq!(text(&mut client).await, "first");
-        assert_eq!(text(&mut client).await, "second");
-        client.close();
-        client.wait_closed().await
-    };
-    let (_, closed) = soon(futures_lite::future::zip(driver, both)).await;
-    assert_eq!(closed.by, ClosedBy::Application);
-    assert_eq!(client.counters().accepted, 2);
 }
 
 async fn a_cancelled_recv_loses_nothing<E: Executor>() {

@@ -1,16 +1,15 @@
-//! The async client: the same scripts on every runtime.
+//! What is the async client's own, on every runtime: futures, streams, sinks, drivers. What every
+//! driver must do is in the conformance suite, in `tests/`.
 
 #![allow(clippy::unwrap_used, clippy::wildcard_imports)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod connection;
 mod ends;
+mod handles;
 mod own;
-mod pressure;
 mod proxy;
-mod tls;
 
 use std::future::Future;
 use std::time::Duration;
@@ -196,6 +195,12 @@ pub(crate) async fn until(client: &mut Client, wanted: State) {
     find(client, is_it).await;
 }
 
+/// Waits for what another thread fills.
+pub(crate) async fn taken<T: Send + 'static>(slot: &support::Slot<T>) -> T {
+    let slot = slot.clone();
+    smol::unblock(move || slot.take()).await
+}
+
 /// Waits for the end.
 pub(crate) async fn closed(client: &mut Client) -> Closed {
     find(client, |notice| match notice {
@@ -213,10 +218,4 @@ pub(crate) async fn failure(client: &mut Client) -> String {
         _ => None,
     })
     .await
-}
-
-/// Waits for what another thread fills.
-pub(crate) async fn taken<T: Send + 'static>(slot: &support::Slot<T>) -> T {
-    let slot = slot.clone();
-    smol::unblock(move || slot.take()).await
 }

@@ -45,11 +45,6 @@ impl Authority {
         Self::presents(certificate.der().clone(), &key)
     }
 
-    /// A server that shows the authority's own certificate.
-    pub fn itself(&self) -> Arc<ServerConfig> {
-        Self::presents(self.0.der().clone(), self.0.key())
-    }
-
     fn presents(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -110,11 +110,6 @@ pub fn answer(request: &str, more: &str) -> String {
     )
 }
 
-/// Closes with a reset rather than in an orderly way.
-pub fn reset(stream: &TcpStream) {
-    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
-}
-
 /// A config that comes back quickly.
 pub fn quick() -> ConfigBuilder {
     let mut builder = Config::builder();
@@ -205,14 +200,5 @@ impl<T> Slot<T> {
             assert!(Instant::now() < end, "filled in time");
             thread::sleep(Duration::from_millis(2));
         }
-    }
-}
-
-/// Waits until `condition` holds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + LONG;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        thread::sleep(Duration::from_millis(2));
     }
 }

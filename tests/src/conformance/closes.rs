@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::{Advice, CloseRule, ClosedBy, EndKind, Notice, Reason, State};
+use perennial_core::{Advice, Backoff, CloseRule, ClosedBy, EndKind, Notice, Reason, State};
 
 use super::client::Client;
 use super::peer::{CLOSE, Ending, TEXT, close_payload, frame};
@@ -119,6 +119,14 @@ pub(super) fn a_close_without_an_end(run: &Run<'_>) {
     old.hears_close(1001);
     comes_back(&mut client, &server);
     old.ends_somehow();
+}
+
+/// The answer goes out even where the next dial follows at once.
+pub(super) fn an_answer_before_the_next_dial(run: &Run<'_>) {
+    let mut config = quick();
+    config.retry.backoff = Backoff::List { delays: vec![Duration::ZERO] };
+    let (mut client, server) = said(run, &closing(1001), 1001, config);
+    comes_back(&mut client, &server);
 }
 
 pub(super) fn a_final_close_without_an_end(run: &Run<'_>) {

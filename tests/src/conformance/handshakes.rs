@@ -64,8 +64,10 @@ pub(super) fn the_request_says_what_it_should(run: &Run<'_>) {
         client.opens();
         peer.hang_up();
     }
-    client.retries();
+    let peer = server.open();
+    client.opens();
     client.close();
+    peer.closes(1000);
     client.closed_as_asked();
 }
 

@@ -1,7 +1,6 @@
 //! Peers that fall silent, and peers that seem to.
 
 use std::io::{Read as _, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,20 +77,33 @@ pub(super) fn a_dead_peer_under_load(run: &Run<'_>) {
     client.sent_is_luck();
     let mut peer = server.open();
     client.opens();
-    let dead = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut sink = [0; 64 << 10];
             while peer.read(&mut sink).is_ok_and(|count| count > 0) {}
         });
         let end = Instant::now() + LONG;
-        while !dead.load(Ordering::Relaxed) {
+        let mut is_dead = false;
+        while !is_dead {
             assert!(Instant::now() < end, "put off again and again");
-            for _ in 0..16 {
-                let _ = client.try_send("x".repeat(1000));
-            }
-            while let Some(notice) = client.try_next(Duration::ZERO) {
-                dead.fetch_or(matches!(notice, Notice::Dead { .. }), Ordering::Relaxed);
+            let _ = (0..64).find(|_| client.try_send("x".repeat(1000)).is_err());
+            // One more that waits, where there is such a thing.
+            let features = run.adapter.features();
+            let waits = features.waits.then(|| client.session().send_within("y".into(), 10 * LONG));
+            loop {
+                if let Some(notice) = client.try_next(Duration::from_millis(1)) {
+                    is_dead |= matches!(notice, Notice::Dead { .. });
+                }
+                if is_dead {
+                    // Nothing goes out any more.
+                    client.session().purge();
+                }
+                let Some(waits) = &waits else { break };
+                assert!(Instant::now() < end, "room, by now");
+                if let Ok(outcome) = waits.try_recv() {
+                    client.waited(&outcome);
+                    break;
+                }
             }
         }
     });

@@ -19,6 +19,9 @@ use super::{LONG, quick};
 /// The size of a message here.
 const PIECE: usize = 64 << 10;
 
+/// Longer than a script waits: whoever is woken by this end was not woken by what should.
+const ENDLESS: Duration = Duration::from_secs(3600);
+
 /// A message with its number at the front.
 fn piece(number: u32) -> Bytes {
     let mut bytes = vec![7; PIECE];
@@ -116,7 +119,7 @@ pub(super) fn a_sender_that_waits_has_its_turn(run: &Run<'_>) {
     client.sent_is_luck();
     let mut peer = server.open();
     client.opens();
-    let (accepted, waited) = waiting(&mut client, LONG);
+    let (accepted, waited) = waiting(&mut client, ENDLESS);
     reads(&mut peer, 0..accepted);
     let waited = waited.recv_timeout(LONG).expect("an outcome");
     assert!(matches!(waited, Waited::Accepted(_)), "{waited:?}");
@@ -162,7 +165,7 @@ pub(super) fn a_sender_that_waits_is_released_by_the_close(run: &Run<'_>) {
     client.sent_is_luck();
     let mut peer = server.open();
     client.opens();
-    let (_, waited) = waiting(&mut client, LONG);
+    let (_, waited) = waiting(&mut client, ENDLESS);
     client.close();
     let waited = waited.recv_timeout(LONG).expect("an outcome");
     assert!(matches!(waited, Waited::Refused(Refusal::Closed)), "{waited:?}");
@@ -190,7 +193,7 @@ pub(super) fn a_full_outbox_while_down(run: &Run<'_>) {
     }
     let large = client.try_send(vec![0; 2 << 20]).expect_err("larger than the outbox");
     assert_eq!((large.refusal, large.message.payload.len()), (Refusal::TooLarge, 2 << 20));
-    let waited = client.session().send_within("third".into(), LONG);
+    let waited = client.session().send_within("third".into(), ENDLESS);
     let mut peer = server.open();
     peer.hears("first");
     peer.hears("second");

@@ -115,10 +115,10 @@ impl Server {
         }
     }
 
-    /// Nobody calls, save one who hangs up without a word: a connection was under way.
+    /// Nobody calls, save one who hangs up of himself: a connection was under way.
     pub(super) fn is_left_in_the_end(&self) {
         if let Some(mut peer) = self.accept_within(WHILE) {
-            peer.ends();
+            peer.ends_somehow();
         }
         self.is_left_alone();
     }

@@ -313,24 +313,30 @@ pub(super) fn records_of_every_size(run: &Run<'_>) {
 
 /// Both directions at full length, with a peer that is slow to read.
 pub(super) fn back_pressure_over_tls(run: &Run<'_>) {
-    const LARGE: usize = 16 << 20;
+    const LARGE: usize = 8 << 20;
     let mut config = quick();
-    config.outbox.max_bytes = LARGE + 100;
+    config.outbox.max_bytes = 2 * LARGE;
     let (server, tls, mut client) = trusted(run, config);
     let mut peer = opened(&server, &tls);
     client.opens();
     let large = perennial_core::Bytes::from(vec![b'x'; LARGE]);
     client.send(large.clone());
-    client.send("after it");
+    for number in 0..64_u8 {
+        client.send(vec![number; 64 << 10]);
+    }
     // Nothing is read for a while.
     client.status_is("a write", |status| status.in_flight > 0);
     thread::sleep(Duration::from_millis(100));
     let got = peer.message();
     assert!(got.payload == large, "{got:?}");
-    peer.hears("after it");
+    for number in 0..64_u8 {
+        let got = peer.message();
+        assert!(got.payload == [number; 64 << 10], "{got:?}");
+    }
     peer.binary(&got.payload);
     client.hears_bytes(&large);
     client.close();
     peer.closes(1000);
     client.closed_as_asked();
+    assert_eq!(client.status().counters.flushed, 65);
 }
