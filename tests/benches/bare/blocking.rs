@@ -67,7 +67,7 @@ pub(crate) fn config() -> Result<Config, Fault> {
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-    let builder = Client::builder(&task.url(url)).config(config()?);
+    let builder = Client::builder(task.url(url)).config(config()?);
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
     let payload = Payload::from(task.payload());

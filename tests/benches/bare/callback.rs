@@ -21,7 +21,7 @@ struct Progress {
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-    let builder = Builder::new(&task.url(url)).config(config()?).reports(task.work == Work::Step);
+    let builder = Builder::new(task.url(url)).config(config()?).reports(task.work == Work::Step);
     let payload = Payload::from(task.payload());
     let now = Instant::now();
     let times = Vec::with_capacity(task.count);

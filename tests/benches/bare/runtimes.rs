@@ -64,7 +64,7 @@ where
 }
 
 fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
-    Ok(Builder::new(&task.url(url)).config(config()?).reports(task.work == Work::Step))
+    Ok(Builder::new(task.url(url)).config(config()?).reports(task.work == Work::Step))
 }
 
 /// The same task through a client whose driver runs beside.
