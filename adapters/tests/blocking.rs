@@ -112,7 +112,7 @@ fn an_idle_connection_does_not_wake_up() {
     config.heartbeat.style = perennial::HeartbeatStyle::Off;
     let thread_of_driver = Slot::empty();
     let slot = thread_of_driver.clone();
-    let builder = Client::builder(&server.url()).config(config.build().unwrap());
+    let builder = Client::builder(server.url()).config(config.build().unwrap());
     let (stop, stopped) = mpsc::channel();
     let driver = thread::spawn(move || {
         builder.run(|handle, notice| {
@@ -147,7 +147,7 @@ fn sending_in_the_callback_never_waits_for_itself() {
     config.outbox.overflow = Overflow::Wait;
     config.outbox.max_messages = 2;
     let mut refused = None;
-    Client::builder(&server.url())
+    Client::builder(server.url())
         .config(config.build().unwrap())
         .run(|handle, notice| match notice {
             Notice::StateChanged { to: State::Open, .. } => {

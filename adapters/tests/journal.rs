@@ -111,7 +111,7 @@ fn eventful() -> Server {
             stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\n\r\n").unwrap();
         }
         1 => {
-            socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            reset(&stream);
             drop(accept(stream));
         }
         _ => echo(accept(stream)),
