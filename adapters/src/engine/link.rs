@@ -84,7 +84,10 @@ impl<S: Socket> Link<S> {
 
     /// Takes what was told of the socket.
     pub(crate) fn fired(&mut self, readable: bool, writable: bool) {
-        self.probe |= readable;
+        if readable {
+            self.probe = true;
+            self.socket.get_mut().told();
+        }
         self.dirty |= writable && self.blocked;
     }
 
@@ -96,6 +99,7 @@ impl<S: Socket> Link<S> {
     /// As [`probe`](Self::probe), and has it ask the operating system, whatever was told.
     pub(crate) fn look(&mut self) {
         self.probe = true;
+        self.socket.get_mut().told();
         self.socket().look();
     }
 

@@ -219,6 +219,11 @@ impl<S: Socket> Wire<S> {
         self.dry &= !self.ahead.is_empty();
     }
 
+    /// There may be more in the kernel than what a short read left there.
+    pub(crate) fn told(&mut self) {
+        self.dry = false;
+    }
+
     /// Has these bytes read before any others.
     pub(crate) fn put_back(&mut self, early: Vec<u8>) {
         self.ahead.put_back(early);
@@ -305,5 +310,59 @@ impl<S: Socket> Write for Wire<S> {
             return Ok(());
         }
         self.stream.flush().or_else(|error| self.note_failure(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that has these pieces to read, and tells of each.
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(piece) = self.0.pop() else { return Err(io::ErrorKind::WouldBlock.into()) };
+            buffer[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    impl Write for Pieces {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Socket for Pieces {
+        fn tells_after_short_read(&self) -> bool {
+            true
+        }
+
+        fn look(&mut self) {}
+    }
+
+    #[test]
+    fn the_kernel_is_asked_again_when_it_has_told_of_more() {
+        let mut wire = Wire::new(Stream::Plain(Pieces(vec![b"ef", b"cd", b"ab"])));
+        let mut byte = [0];
+        wire.begin(1);
+        assert_eq!(wire.read(&mut byte).expect("a"), 1);
+        assert!(wire.is_spent());
+        // Told while the rest of the first piece lies here unread: it will not be told again.
+        wire.told();
+        wire.begin(usize::MAX);
+        assert_eq!(wire.read(&mut byte).expect("b"), 1);
+        assert_eq!(wire.read(&mut byte).expect("c"), 1);
+        assert_eq!(&byte, b"c");
+        assert_eq!(wire.read(&mut byte).expect("d"), 1);
+        let dry = wire.read(&mut byte).expect_err("nobody has told of the third piece");
+        assert_eq!(dry.kind(), io::ErrorKind::WouldBlock);
+        wire.begin(usize::MAX);
+        assert_eq!(wire.read(&mut byte).expect("e"), 1);
     }
 }
