@@ -15,6 +15,9 @@ pub(crate) enum Stream {
     Nonce = 2,
     /// The key of the dedupe table.
     Dedupe = 3,
+    /// What is chosen in simulation.
+    #[cfg(feature = "sim")]
+    Choices = 4,
 }
 
 /// splitmix64: one step of the state, one output.

@@ -1,8 +1,3 @@
 //! Shared helpers of the test suites.
 
-pub mod scenario;
-pub mod server;
-pub mod setup;
-pub mod step;
-#[cfg(feature = "proptest")]
-pub mod strategies;
+pub mod seeds;

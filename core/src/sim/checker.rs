@@ -120,6 +120,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         self.violation.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether one did not.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.violation.is_some()
+    }
+
     /// Panics unless every invariant held so far.
     ///
     /// # Panics

@@ -25,18 +25,43 @@
 //! assert_eq!(connection.check(), Ok(()));
 //! ```
 
+mod application;
 mod checker;
+mod choices;
+mod client;
 mod delays;
+mod driver;
+mod faults;
 mod inbox;
 mod ledger;
 mod liveness;
+mod log;
+mod network;
+mod scenario;
+mod server;
+mod setup;
+mod step;
 mod story;
+#[cfg(feature = "proptest")]
+pub mod strategies;
+mod weather;
 mod wire;
+mod world;
 
 use alloc::string::String;
 use core::fmt;
 
+pub use application::{Application, Chatter, Hands, Idle};
 pub use checker::Checked;
+pub use choices::Choices;
+pub use driver::{Driver, Stats};
+pub use log::{Log, LogDigest};
+pub use scenario::{Scenario, run};
+pub use server::{Answer, Cx, Echo, Link, Server};
+pub use setup::Setup;
+pub use step::{Clock, Inbound, Step, Whom};
+pub use weather::{Fault, Weather, Weights};
+pub use world::{Failure, Rest, World};
 
 use crate::config::Config;
 use crate::error::{Accepted, Rejected};
