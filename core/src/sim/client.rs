@@ -170,6 +170,12 @@ impl<D: Dialect + Clone + PartialEq> Client<D> {
             .set_now(Instant::from_nanos((now + self.ahead).as_nanos().saturating_sub(behind)));
     }
 
+    /// How far the driver's clock lags behind what the connection was told.
+    pub(super) fn held(&mut self, now: Instant) -> Duration {
+        self.set_clock(now);
+        self.driver.checked().connection().now - self.driver.now()
+    }
+
     /// When the driver wants to be woken, by the world's clock.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let at = self.driver.deadline()? + self.behind;

@@ -3,16 +3,16 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::wire::Wire;
+use super::glance::{Glance, Stage};
+use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
 use crate::action::Action;
-use crate::config::{Class, Config, Overflow};
-use crate::dialect::{Dialect, Encoding, Meaning};
-use crate::error::{Accepted, Rejected};
+use crate::config::{Class, Config, Outbox as Limits, Overflow};
+use crate::dialect::{Dialect, Encoded, Encoding, Meaning};
+use crate::error::{Accepted, EncodeError, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
 use crate::frame::{Frame, Payload};
 use crate::notice::{Doubt, DropReason, Fate, Notice, State};
-use crate::status::Status;
 use crate::time::Instant;
 
 /// Where a message is.
@@ -41,6 +41,29 @@ struct Entry {
     written: bool,
     /// For class volatile: the transport that was open when it was accepted.
     transport: Option<TransportId>,
+}
+
+/// What a message would be written as.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Offer {
+    class: Class,
+    size: usize,
+    encoded: Result<Encoded, (Payload, EncodeError)>,
+}
+
+impl Offer {
+    pub(super) fn new<D: Dialect>(dialect: &mut D, payload: Payload, context: Encoding) -> Self {
+        let raw = payload.len();
+        let encoded = dialect.encode(payload, context);
+        let size = encoded.as_ref().map_or(raw, |encoded| encoded.payload.len());
+        Self { class: context.class, size, encoded }
+    }
+
+    /// Whether nothing but want of room can stand against it; its size.
+    pub(super) fn size(&self) -> Option<usize> {
+        let encoded = self.encoded.as_ref().ok()?;
+        (self.class != Class::Acknowledged || encoded.id.is_some()).then_some(self.size)
+    }
 }
 
 /// Every accepted message that has not ended, and the counts.
@@ -81,22 +104,32 @@ impl Ledger {
         }
     }
 
+    /// What a message would be written with.
+    pub(super) fn context(&self, now: Instant, config: &Config, message: &Outgoing) -> Encoding {
+        let class = message.class.unwrap_or(config.outbox.class);
+        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
+        Encoding { id: self.next_id, unix_ms, class }
+    }
+
+    /// Whether a message of that size finds room.
+    pub(super) fn has_room(&self, size: usize, limits: &Limits) -> bool {
+        self.entries.len() < limits.max_messages
+            && self.bytes().saturating_add(size) <= limits.max_bytes
+    }
+
     /// Takes a message that was offered.
-    pub(super) fn offered<D: Dialect>(
+    pub(super) fn offered(
         &mut self,
         moment: &Moment<'_>,
-        dialect: &mut D,
         message: &Outgoing,
+        offer: Option<Offer>,
     ) -> Verdict {
-        let Moment { now, config, result, due, .. } = moment;
+        let Moment { config, result, due, .. } = moment;
         let limits = &config.outbox;
-        let class = message.class.unwrap_or(limits.class);
-        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
-        let context = Encoding { id: self.next_id, unix_ms, class };
-        let encoded = dialect.encode(message.payload.clone(), context);
-        let size = encoded.as_ref().map_or(message.payload.len(), |encoded| encoded.payload.len());
-        let full = self.entries.len() >= limits.max_messages
-            || self.bytes().saturating_add(size) > limits.max_bytes;
+        let Some(Offer { class, size, encoded }) = offer else {
+            return Err(violation(25, alloc::format!("{message:?} was not looked at")));
+        };
+        let full = !self.has_room(size, limits);
         let rejected = match result {
             Ok(Accepted::Message(seq)) => {
                 return self.accepted(moment, *seq, message, encoded, class);
@@ -111,7 +144,7 @@ impl Ledger {
             }
             Rejected::TooLarge { .. } => size > limits.max_bytes,
             Rejected::Closed(_) => {
-                matches!(due.phase, "closing" | "closed")
+                matches!(due.phase, Stage::Closing | Stage::Closed)
                     || due.ready_state == crate::notice::ReadyState::Closing
             }
             Rejected::Unencodable { .. } => match &encoded {
@@ -131,7 +164,7 @@ impl Ledger {
         moment: &Moment<'_>,
         seq: Seq,
         message: &Outgoing,
-        encoded: Result<crate::dialect::Encoded, (Payload, crate::error::EncodeError)>,
+        encoded: Result<Encoded, (Payload, EncodeError)>,
         class: Class,
     ) -> Verdict {
         let Moment { now, config, due, .. } = moment;
@@ -154,13 +187,13 @@ impl Ledger {
             expires: ttl.map(|ttl| *now + ttl),
             place: Place::Queued,
             written: false,
-            transport: due.transport.filter(|_| due.phase == "open"),
+            transport: due.transport.filter(|_| due.phase == Stage::Open),
         });
         Ok(())
     }
 
     /// Notes the writes that a flush report covers.
-    pub(super) fn flushed(&mut self, now: Instant, indices: &[u64]) {
+    pub(super) fn flushed(&mut self, now: Instant, indices: Flushed) {
         for entry in &mut self.entries {
             if let Place::Written(index) = entry.place
                 && indices.contains(&index)
@@ -278,8 +311,9 @@ impl Ledger {
     ) -> Result<Entry, super::Violation> {
         let index = self.entries.iter().position(|entry| entry.seq == seq.get());
         let entry = index.and_then(|index| self.entries.remove(index));
-        let told = alloc::format!("{action:?} of what has ended or never was");
-        let entry = entry.ok_or_else(|| violation(25, told))?;
+        let entry = entry.ok_or_else(|| {
+            violation(25, alloc::format!("{action:?} of what has ended or never was"))
+        })?;
         demand!(26, entry.id == id, "{action:?}, whose id is {:?}", entry.id);
         Ok(entry)
     }
@@ -402,7 +436,7 @@ impl Ledger {
             }
         }
         if again == 0 {
-            let due = must == 0 || after.phase != "open";
+            let due = must == 0 || after.phase != Stage::Open;
             demand!(26, due, "{late:?} unacknowledged at {now}, and not sent again");
             return Ok(());
         }
@@ -414,7 +448,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn counts(&self, after: &Status) -> Verdict {
+    fn counts(&self, after: &Glance) -> Verdict {
         let counters = &after.counters;
         let ended = counters.flushed
             + counters.acknowledged

@@ -1,5 +1,6 @@
 //! Time: what is due, what silence means, when a connection is stable and when it must close.
 
+use super::glance::Stage;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Config, HeartbeatStyle};
@@ -118,7 +119,7 @@ impl Liveness {
             self.received(now, frame, meaning);
         }
         if let Event::Drain { timeout, .. } = event
-            && !matches!(moment.due.phase, "closing" | "closed")
+            && !matches!(moment.due.phase, Stage::Closing | Stage::Closed)
         {
             let until = now + timeout.unwrap_or(moment.config.close.drain);
             self.drain_until.get_or_insert(until);
@@ -273,7 +274,7 @@ impl Liveness {
         }
         demand!(20, after.reads_paused == self.paused, "reads paused: {}", after.reads_paused);
         self.closing(moment)?;
-        let Some(open) = self.open.as_mut().filter(|_| after.phase == "open") else {
+        let Some(open) = self.open.as_mut().filter(|_| after.phase == Stage::Open) else {
             return Ok(());
         };
         let (is, may) = (after.attempt == 0, open.is_stable(now, config));
@@ -305,19 +306,19 @@ impl Liveness {
 
     fn closing(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, .. } = *moment;
-        let over = matches!(after.phase, "closing" | "closed");
+        let over = matches!(after.phase, Stage::Closing | Stage::Closed);
         if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
-            demand!(9, over, "close() led to {}", after.phase);
+            demand!(9, over, "close() led to {:?}", after.phase);
         }
         // A reconnect may call off the handshake that the drain came to in the same event.
-        if over || (moment.is_reconnect() && moment.due.phase == "closing") {
+        if over || (moment.is_reconnect() && moment.due.phase == Stage::Closing) {
             self.drain_until = None;
         }
         // A drain that may take no time ends at the next event.
         if let (Some(until), false) = (self.drain_until, matches!(event, Event::Drain { .. })) {
             demand!(9, now < until, "drains at {now}, past {until}");
         }
-        if after.phase == "closing" {
+        if after.phase == Stage::Closing {
             let since = *self.closing.get_or_insert(now);
             let until = since + config.close.timeout;
             demand!(9, now < until, "closing at {now}, past {until}");

@@ -29,9 +29,11 @@ mod application;
 mod checker;
 mod choices;
 mod client;
+mod compare;
 mod delays;
 mod driver;
 mod faults;
+mod glance;
 mod inbox;
 mod ledger;
 mod liveness;
@@ -63,10 +65,11 @@ pub use step::{Clock, Inbound, Step, Whom};
 pub use weather::{Fault, Weather, Weights};
 pub use world::{Failure, Rest, World};
 
+use glance::Glance;
+
 use crate::config::Config;
 use crate::error::{Accepted, Rejected};
 use crate::event::Event;
-use crate::status::Status;
 use crate::time::Instant;
 
 /// The invariants by number and name, and how each is read here where its name leaves that open.
@@ -200,11 +203,11 @@ struct Moment<'a> {
     event: &'a Event,
     result: &'a Result<Accepted, Rejected>,
     /// Before the event.
-    before: &'a Status,
+    before: &'a Glance,
     /// After due deadlines alone.
-    due: &'a Status,
+    due: &'a Glance,
     /// After the event.
-    after: &'a Status,
+    after: &'a Glance,
 }
 
 impl Moment<'_> {

@@ -1,7 +1,6 @@
 //! The transports: which one lives, what is written to it and what was flushed.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
@@ -37,6 +36,9 @@ struct Live {
     flushed: u64,
     unflushed: VecDeque<Write>,
 }
+
+/// The indices of the writes that are flushed now, from the first to the last that is data.
+pub(super) type Flushed = core::ops::RangeInclusive<u64>;
 
 /// Every transport so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,19 +76,22 @@ impl Wire {
     }
 
     /// Takes what an event says of a transport; returns the indices of data now flushed.
-    pub(super) fn event(&mut self, moment: &Moment<'_>) -> Result<Vec<u64>, super::Violation> {
-        let Some(id) = super::checker::event_transport(moment.event) else { return Ok(Vec::new()) };
+    pub(super) fn event(
+        &mut self,
+        moment: &Moment<'_>,
+    ) -> Result<Option<Flushed>, super::Violation> {
+        let Some(id) = super::checker::event_transport(moment.event) else { return Ok(None) };
         if *moment.result != Ok(Accepted::Done) {
             if let Event::Opened { .. } = moment.event
                 && self.knows(id)
             {
                 self.owed = Some(id);
             }
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let event = moment.event;
         demand!(6, self.id() == Some(id), "{event:?} took effect, live is {:?}", self.id());
-        let Some(live) = &mut self.live else { return Ok(Vec::new()) };
+        let Some(live) = &mut self.live else { return Ok(None) };
         match event {
             Event::Opened { capabilities, .. } => {
                 demand!(6, live.open.is_none(), "{event:?} took effect twice");
@@ -119,7 +124,7 @@ impl Wire {
             | Event::PauseReads
             | Event::ResumeReads => {}
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
     pub(super) fn action(&mut self, now: Instant, action: &Action) -> Verdict {
@@ -240,13 +245,14 @@ impl Wire {
 }
 
 impl Live {
-    fn take(&mut self, flushed: impl Fn(&Write) -> bool) -> Vec<u64> {
-        let mut data = Vec::new();
+    fn take(&mut self, flushed: impl Fn(&Write) -> bool) -> Option<Flushed> {
+        let mut data: Option<Flushed> = None;
         while self.unflushed.front().is_some_and(&flushed) {
             let Some(write) = self.unflushed.pop_front() else { break };
             self.flushed = write.end;
             if write.data {
-                data.push(write.index);
+                let first = data.map_or(write.index, |data| *data.start());
+                data = Some(first..=write.index);
             }
         }
         data

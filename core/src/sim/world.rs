@@ -347,7 +347,9 @@ where
                 || status.ready_state == ReadyState::Closing;
             let first = config.connect.fail_fast && status.counters.reconnects == 0;
             may_close.push(leaving || last || first || config.retry.max_outage.is_some());
-            until.push(self.now + bound(&config));
+            // A clock that was set back stands still until it has caught up.
+            let held = self.clients[client].held(self.now);
+            until.push(self.now + held.saturating_add(bound(&config)));
             rests.push(None);
             self.clear_up(client);
             if status.phase == "idle" {
