@@ -8,7 +8,7 @@ pub type Seeded = World<Echo, Chatter>;
 
 /// Every so many seeds a run is made twice, and goes on from a clone at half time as well
 /// (invariants 31 and 32).
-pub const TWICE_EVERY: u64 = 16;
+pub const TWICE_EVERY: u64 = 64;
 
 /// One to four clients of arbitrary configs that speak one dialect, in arbitrary weather.
 #[must_use]
@@ -24,7 +24,7 @@ pub fn world(seed: u64, log: &Log) -> Seeded {
     server.echoes = choices.chance(800);
     let waits = |config: &&Config| config.heartbeat.style == HeartbeatStyle::Server;
     server.pings = configs.iter().find(waits).map(|config| config.heartbeat.interval);
-    let mut chatter = Chatter::new(Duration::from_millis(1 + choices.below(30)));
+    let mut chatter = Chatter::new(Duration::from_millis(5 + choices.below(100)));
     chatter.leaves = choices.one_of(&[0, 0, 0, 1]);
     let mut world = World::with_application(seed, server, chatter);
     world.keep(log.clone());

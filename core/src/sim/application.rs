@@ -120,6 +120,9 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
     }
 }
 
+/// What makes messages of different sizes.
+const PADDING: &str = "........................................";
+
 /// A program that does nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idle;
@@ -172,8 +175,8 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
         match hands.choices().weighted(&[900, 40, 5, 5]) {
             0 => {
                 self.sent += 1;
-                let width = hands.choices().below(40) as usize;
-                let mut message = Outgoing::new(format!("m{:.>width$}", self.sent));
+                let padding = hands.choices().below(40) as usize;
+                let mut message = Outgoing::new(format!("{} {}", self.sent, &PADDING[..padding]));
                 let classes = [
                     None,
                     None,

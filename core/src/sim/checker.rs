@@ -332,16 +332,17 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     }
 
     fn polled(&mut self, action: &Action) -> Verdict {
-        let glance = Glance::of(&self.inner);
-        let before = core::mem::replace(&mut self.glance, glance);
-        let deadline = self.glance.deadline;
-        demand!(15, before.deadline == deadline, "poll changed the deadline to {deadline:?}");
+        let deadline = self.inner.timers.earliest();
+        let was = self.glance.deadline;
+        demand!(15, was == deadline, "poll changed the deadline {was:?} to {deadline:?}");
         if let Some(expected) = self.seen.pop_front() {
             demand!(24, expected == *action, "{action:?} came, {expected:?} was next");
             return Ok(());
         }
         match action {
             Action::Write { transport, index, frame } => {
+                let glance = Glance::of(&self.inner);
+                let before = core::mem::replace(&mut self.glance, glance);
                 // A message leaves the queue, a control frame does not.
                 let data = self.glance.queued + 1 == before.queued;
                 demand!(25, data || self.glance.queued == before.queued, "{action:?} took several");

@@ -2,7 +2,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use super::driver::Driver;
 use super::server::Link;
@@ -59,34 +58,6 @@ impl Happening {
     }
 }
 
-/// What happens when; of two at once, what was planned first.
-#[derive(Clone, Debug)]
-pub(super) struct Scheduled {
-    pub(super) at: Instant,
-    pub(super) order: u64,
-    pub(super) what: Happening,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// A driver and what the network holds for it.
 #[derive(Clone, Debug)]
 pub(super) struct Client<D> {
@@ -124,6 +95,9 @@ pub(super) struct Wire {
     /// Nothing arrives before these.
     pub(super) inbound: Instant,
     pub(super) outbound: Instant,
+    /// Until when a fault lets nothing arrive.
+    pub(super) deaf: Instant,
+    pub(super) mute: Instant,
     /// The kernel takes nothing before.
     pub(super) stalled: Instant,
     pub(super) unflushed: VecDeque<(u64, Frame)>,
@@ -139,6 +113,8 @@ impl Wire {
             capabilities: None,
             inbound: Instant::ZERO,
             outbound: Instant::ZERO,
+            deaf: Instant::ZERO,
+            mute: Instant::ZERO,
             stalled: Instant::ZERO,
             unflushed: VecDeque::new(),
             flushing: false,

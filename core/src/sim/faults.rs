@@ -46,9 +46,11 @@ where
                 if let Some(wire) = &mut of.wire {
                     let until = now + lasts;
                     if inbound {
+                        wire.deaf = wire.deaf.max(until);
                         wire.inbound = wire.inbound.max(until);
                     }
                     if outbound {
+                        wire.mute = wire.mute.max(until);
                         wire.outbound = wire.outbound.max(until);
                     }
                 }
@@ -129,8 +131,11 @@ where
         of.late = Duration::ZERO;
         if let Some(wire) = &mut of.wire {
             wire.stalled = now;
-            let silent = wire.inbound.max(wire.outbound) > now;
-            if silent && !watched && wire.capabilities.is_some() {
+            // Only what is heard proves life: a link over which nothing gets out, but in, is never
+            // found out for as long as the server goes on speaking.
+            let silent = wire.deaf.max(wire.mute) > now;
+            let found = watched && wire.deaf >= wire.mute;
+            if silent && !found && wire.capabilities.is_some() {
                 let transport = wire.transport;
                 self.reset(Link { client, transport });
             }

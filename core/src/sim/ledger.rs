@@ -43,6 +43,26 @@ struct Entry {
     transport: Option<TransportId>,
 }
 
+/// What the messages add up to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    queued: usize,
+    bytes: usize,
+    /// Bytes that await more than an acknowledgement.
+    unsent: usize,
+}
+
+impl Sums {
+    fn add(&mut self, entry: &Entry) {
+        let size = entry.payload.len();
+        self.bytes += size;
+        self.queued += usize::from(entry.place == Place::Queued);
+        if !matches!(entry.place, Place::Awaiting(_)) {
+            self.unsent += size;
+        }
+    }
+}
+
 /// What a message would be written as.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Offer {
@@ -381,25 +401,21 @@ impl Ledger {
         self.entries.iter().map(|entry| entry.payload.len()).sum()
     }
 
-    fn queued(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.place == Place::Queued).count()
-    }
-
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, .. } = moment;
-        let settled = |entry: &&Entry| matches!(entry.place, Place::Flushed | Place::Acknowledged);
-        let untold = self.entries.iter().find(settled);
-        demand!(25, untold.is_none(), "nothing was told of {untold:?}");
         self.resend(moment)?;
-
+        let mut sums = Sums::default();
         // A lifetime of nothing passes at the next event.
         let newest = moment.sent();
-        let overdue = self.entries.iter().find(|entry| {
+        for entry in &self.entries {
+            sums.add(entry);
+            let settled = matches!(entry.place, Place::Flushed | Place::Acknowledged);
+            demand!(25, !settled, "nothing was told of {entry:?}");
             let expired = entry.expires.is_some_and(|expires| expires <= *now);
             let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
-            expired && stoppable && newest != Some(entry.seq)
-        });
-        demand!(25, overdue.is_none(), "{overdue:?} outlives its time at {now}");
+            let overdue = expired && stoppable && newest != Some(entry.seq);
+            demand!(25, !overdue, "{entry:?} outlives its time at {now}");
+        }
         if matches!(event, Event::Purge) {
             let left = self.entries.iter().find(|entry| !entry.written);
             demand!(25, left.is_none(), "{left:?} survives a purge");
@@ -408,7 +424,7 @@ impl Ledger {
             let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
             demand!(25, left.is_none(), "{left:?} survives its cancellation");
         }
-        self.counts(after)?;
+        self.counts(after, &sums)?;
         let limits = &config.outbox;
         let (messages, bytes) = (after.queued + after.in_flight, after.outbox_bytes);
         let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
@@ -423,11 +439,12 @@ impl Ledger {
         if before.reads_paused || after.reads_paused {
             self.paused_at = *now;
         }
-        let again = after.queued.saturating_sub(self.queued());
         let paused_at = self.paused_at;
         let mut late: Vec<&mut Entry> = Vec::new();
         let mut must = 0;
+        let mut queued = 0;
         for entry in &mut self.entries {
+            queued += usize::from(entry.place == Place::Queued);
             if let Place::Awaiting(since) = entry.place
                 && since + timeout <= *now
             {
@@ -435,6 +452,7 @@ impl Ledger {
                 late.push(entry);
             }
         }
+        let again = after.queued.saturating_sub(queued);
         if again == 0 {
             let due = must == 0 || after.phase != Stage::Open;
             demand!(26, due, "{late:?} unacknowledged at {now}, and not sent again");
@@ -448,7 +466,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn counts(&self, after: &Glance) -> Verdict {
+    fn counts(&self, after: &Glance, sums: &Sums) -> Verdict {
         let counters = &after.counters;
         let ended = counters.flushed
             + counters.acknowledged
@@ -481,9 +499,9 @@ impl Ledger {
             self.dropped,
             self.cancelled,
             self.rejected,
-            self.queued() as u64,
-            (self.entries.len() - self.queued()) as u64,
-            self.bytes() as u64,
+            sums.queued as u64,
+            (self.entries.len() - sums.queued) as u64,
+            sums.bytes as u64,
         ];
         demand!(
             25,
@@ -491,12 +509,7 @@ impl Ledger {
             "accepted, flushed, acknowledged, uncertain, expired, dropped, cancelled, rejected, \
              queued, in flight, bytes: counted {counted:?}, seen {seen:?}"
         );
-        let unsent: usize = self
-            .entries
-            .iter()
-            .filter(|entry| !matches!(entry.place, Place::Awaiting(_)))
-            .map(|entry| entry.payload.len())
-            .sum();
+        let unsent = sums.unsent;
         let buffered = after.buffered_amount;
         demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
         Ok(())

@@ -39,6 +39,7 @@ mod ledger;
 mod liveness;
 mod log;
 mod network;
+mod queue;
 mod scenario;
 mod server;
 mod setup;

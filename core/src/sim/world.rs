@@ -1,14 +1,13 @@
 //! Connections, a network and a server, in virtual time.
 
-use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::fmt;
 
 use super::application::{Application, Hands, Idle};
 use super::choices::Choices;
-use super::client::{Client, Happening, Scheduled};
+use super::client::{Client, Happening};
 use super::driver::{Driver, Stats};
+use super::queue::Queue;
 use super::server::{Order, Server};
 use super::weather::{Fault, Weather};
 use super::{Log, Violation, violation};
@@ -53,8 +52,7 @@ pub struct World<S, A = Idle, D = BuiltIn> {
     pub(super) server: S,
     pub(super) application: A,
     pub(super) weather: Weather,
-    queue: BinaryHeap<Reverse<Scheduled>>,
-    order: u64,
+    queue: Queue,
     log: Log,
     /// Faults are over.
     pub(super) settling: bool,
@@ -133,8 +131,7 @@ where
             server,
             application,
             weather: Weather::CALM,
-            queue: BinaryHeap::new(),
-            order: 0,
+            queue: Queue::default(),
             log: Log::Off,
             settling: false,
             network: choices(1),
@@ -280,11 +277,11 @@ where
     /// # Errors
     /// The first promise that is broken.
     pub fn step(&mut self) -> Result<bool, Failure> {
-        let Some(Reverse(next)) = self.queue.pop() else { return Ok(false) };
+        let Some((at, what)) = self.queue.pop() else { return Ok(false) };
         self.steps += 1;
-        self.now = self.now.max(next.at);
-        let client = next.what.client();
-        self.happen(next.what);
+        self.now = self.now.max(at);
+        let client = what.client();
+        self.happen(what);
         if let Some(client) = client
             && self.clients[client].driver.checked().is_broken()
         {
@@ -313,7 +310,7 @@ where
     /// The first promise that is broken.
     pub fn run_for(&mut self, time: Duration) -> Result<(), Failure> {
         let until = self.now + time;
-        while self.queue.peek().is_some_and(|Reverse(next)| next.at <= until) {
+        while self.queue.next().is_some_and(|next| next <= until) {
             self.step()?;
         }
         self.now = until;
@@ -322,8 +319,8 @@ where
 
     /// Ends the faults, and lets every connection come to rest: open, with an empty outbox
     /// (invariant 37). The application is not woken any more. What the faults left behind is left
-    /// to the connection to find out; only a half-open link that its config does not watch is
-    /// reset. Returns how each came to rest.
+    /// to the connection to find out; only a half-open link that no heartbeat finds out is reset:
+    /// one that can still be heard, or is not watched. Returns how each came to rest.
     ///
     /// A server that refuses, keeps silent or never acknowledges is a fault that only you can end:
     /// do so before.
@@ -394,8 +391,7 @@ where
     }
 
     pub(super) fn schedule(&mut self, at: Instant, what: Happening) {
-        self.order += 1;
-        self.queue.push(Reverse(Scheduled { at, order: self.order, what }));
+        self.queue.push(at, what);
     }
 }
 
