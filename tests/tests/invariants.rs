@@ -3,6 +3,7 @@
 //! `PROPTEST_CASES` sets the number of cases for each property.
 
 use perennial_core::HeartbeatStyle;
+use perennial_core::sim::reference::agree;
 use perennial_core::sim::strategies::{setup, steps};
 use perennial_core::sim::{Log, Rest, Scenario, Stats, run};
 use proptest::prelude::*;
@@ -57,6 +58,12 @@ proptest! {
         if let Some(three) = three {
             prop_assert!(one == three);
         }
+    }
+
+    /// What the reference model predicts is what happens.
+    #[test]
+    fn the_reference_model_agrees(setup in setup(), seed: u64, steps in steps()) {
+        agree(setup.config(), seed, &steps).map_err(TestCaseError::fail)?;
     }
 
     /// Invariant 37: whatever happened, a peer without faults makes it good.

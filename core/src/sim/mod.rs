@@ -40,6 +40,7 @@ mod liveness;
 mod log;
 mod network;
 mod queue;
+pub mod reference;
 mod scenario;
 mod server;
 mod setup;

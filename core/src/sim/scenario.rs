@@ -14,7 +14,7 @@ use super::{Echo, Idle, Log, Rest, Violation, Weather, World};
 use crate::action::Action;
 use crate::config::{Class, Config};
 use crate::dialect::{BuiltIn, DialectConfig, HeartbeatFrames};
-use crate::error::Accepted;
+use crate::error::{Accepted, Rejected};
 use crate::event::{
     Capabilities, DialError, DialFailure, End, EndKind, Event, Outgoing, RetryChoice, Seq,
     TransportId,
@@ -43,6 +43,8 @@ pub struct Scenario {
     pub(super) seqs: Vec<Seq>,
     sent: u64,
     pending: u32,
+    /// The last event, where somebody wants to know it.
+    event: Option<(Instant, Event, Result<Accepted, Rejected>)>,
 }
 
 /// Runs the steps; every invariant is checked after each.
@@ -81,6 +83,7 @@ impl Scenario {
             seqs: Vec::new(),
             sent: 0,
             pending: 0,
+            event: None,
         };
         scenario.drain();
         scenario
@@ -190,14 +193,31 @@ impl Scenario {
         if let Some(event) = self.event(step) {
             self.sent += u64::from(matches!(event, Event::Send(_)));
             self.latest = self.latest.max(self.driver.now());
-            if let Ok(Accepted::Message(seq)) = self.driver.handle(event) {
-                self.seqs.push(seq);
+            let kept = matches!(self.driver.log(), Log::All(_)).then(|| event.clone());
+            let result = self.driver.handle(event);
+            if let Ok(Accepted::Message(seq)) = &result {
+                self.seqs.push(*seq);
             }
+            self.event = kept.map(|event| (self.driver.now(), event, result));
+        } else {
+            self.event = None;
         }
         if !self.lazy {
             self.drain();
         }
         self.driver.check()
+    }
+
+    /// When and what the last step told the connection, and the answer; only with [`Log::All`],
+    /// and `None` if it told it nothing.
+    #[must_use]
+    pub fn last_event(&self) -> Option<&(Instant, Event, Result<Accepted, Rejected>)> {
+        self.event.as_ref()
+    }
+
+    /// How many actions were kept so far.
+    pub(super) fn taken(&self) -> usize {
+        if let Log::All(log) = self.driver.log() { log.len() } else { 0 }
     }
 
     /// Takes actions until there are none.
