@@ -42,6 +42,8 @@ mod network;
 mod queue;
 pub mod reference;
 mod scenario;
+#[cfg(feature = "proptest")]
+mod script;
 mod server;
 mod setup;
 mod step;

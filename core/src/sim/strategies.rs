@@ -28,6 +28,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
+pub use super::script::{Script, ScriptTree, script};
 use super::setup::Setup;
 use super::step::{CLOSE_CODES, Clock, Inbound, Step, Whom};
 use super::weather::{Fault, Weather, Weights};
@@ -235,8 +236,8 @@ pub fn step() -> impl Strategy<Value = Step> {
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let some = prop_oneof![2 => step().prop_map(|step| vec![step]), 1 => exchange()];
     prop_oneof![
-        6 => vec(some, 70..200).prop_map(|some| some.concat()),
-        1 => vec(nonsense(), 100..150),
+        6 => script(some, 100..200).prop_map(|some| some.concat()),
+        1 => script(nonsense(), 100..150),
     ]
 }
 
