@@ -21,7 +21,7 @@ fn cases(default: u32) -> Config {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(2_500))]
 
     /// Invariants 1 to 30, and 33 to 35: the checker looks after every step.
     #[test]

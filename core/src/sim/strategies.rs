@@ -3,12 +3,13 @@
 //! What is drawn is mostly what a driver would do, with some nonsense. All of it shrinks well,
 //! because everything names things relatively and small numbers are the simple ones: a failing
 //! case loses the steps and the faults that it does not need, the rest move to the beginning and
-//! become the plainest of their kind, and the config loses what does not matter. A script of 150
-//! steps that makes a wrong rule for resends visible comes down to this:
+//! become the plainest of their kind, and the config loses what does not matter. With a reference
+//! model that forgets to send again what is not acknowledged, 150 steps come down to these:
 //!
 //! ```text
-//! setup = Setup { base: 1, dialect: 2, credit: 1, ack_timeout: 1, max_bytes: 10, .. }
-//! steps = [Opened(Current, 0), Send(0, 3, None), Flushed(Current, 0), Ended(Current)]
+//! setup = Setup { dialect: 2, max_bytes: 26, ack_timeout: 9, interval: 6, deadline: 7, .. }
+//! steps = [Send(0, 3, None), Opened(Current, 0), Send(0, 0, None), Flushed(Current, 0),
+//!          Receive(Current, Ack(0, false)), Tick(Deadline), Tick(Deadline)]
 //! ```
 //!
 //! ```
