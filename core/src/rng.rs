@@ -30,7 +30,7 @@ pub(crate) const fn splitmix64(state: u64) -> (u64, u64) {
 }
 
 /// xoshiro256**.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rng {
     state: [u64; 4],
 }

@@ -2,10 +2,10 @@
 //!
 //! `PROPTEST_CASES` sets the number of cases for each property.
 
-use perennial_core::HeartbeatStyle;
 use perennial_core::sim::reference::agree;
 use perennial_core::sim::strategies::{setup, steps};
 use perennial_core::sim::{Log, Rest, Scenario, Stats, run};
+use perennial_core::{Duration, HeartbeatStyle};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRng, TestRunner};
@@ -57,6 +57,30 @@ proptest! {
         prop_assert!(one == two);
         if let Some(three) = three {
             prop_assert!(one == three);
+        }
+    }
+
+    /// Time counts from the present: what `Scenario::fingerprint` takes for granted.
+    #[test]
+    fn moved_in_time_all_is_the_same(
+        setup in setup(),
+        seed: u64,
+        steps in steps(),
+        by in 0..10_000_000_u64,
+    ) {
+        // An envelope holds the wall clock.
+        let mut config = setup.config().into_builder();
+        config.wall_clock_origin_ms += by;
+        let later = config.build().expect("every origin is valid");
+        config = setup.config().into_builder();
+        config.wall_clock_origin_ms += 2 * by;
+        let sooner = config.build().expect("every origin is valid");
+        let mut here = Scenario::new(sooner, seed);
+        let mut there = Scenario::begin_later(later, seed, Duration::from_millis(by));
+        for step in &steps {
+            let verdict = here.step(*step);
+            prop_assert_eq!(there.step(*step).is_ok(), verdict.is_ok());
+            prop_assert_eq!(here.fingerprint(), there.fingerprint());
         }
     }
 

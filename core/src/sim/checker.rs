@@ -49,7 +49,7 @@ pub struct Checked<D> {
     pub(super) ledger: Ledger,
     pub(super) inbox: Inbox,
     pub(super) liveness: Liveness,
-    violation: Option<Violation>,
+    pub(super) violation: Option<Violation>,
 }
 
 impl<D: Dialect + Clone + PartialEq> Checked<D> {

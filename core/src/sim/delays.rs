@@ -1,6 +1,9 @@
 //! The delays between dials, and how many of those there may be.
 
 use super::glance::Stage;
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Backoff, CloseRule, Config, Jitter};
@@ -29,6 +32,14 @@ impl Delays {
         let down = auto.then_some(now);
         // The first dial is due at once.
         Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), due: down, down }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        let Self { attempts, failures, nominal, last, due, down } = self;
+        (attempts, failures, nominal, last).hash(to);
+        to.optional(*due);
+        to.optional(*down);
     }
 
     fn reset(&mut self) {

@@ -2,7 +2,9 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::Hash as _;
 
+use super::fingerprint::Fingerprint;
 use super::glance::{Glance, Stage};
 use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
@@ -122,6 +124,25 @@ impl Ledger {
             rejected: 0,
             paused_at: Instant::ZERO,
         }
+    }
+
+    /// Takes what decides on what comes next. Counts do not.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        for entry in &self.entries {
+            let Entry { seq, id, payload, class, expires, place, written, transport } = entry;
+            (seq, id, payload, class, written, transport).hash(to);
+            to.optional(*expires);
+            match place {
+                Place::Queued => 0_u64.hash(to),
+                Place::Written(index) => (1_u64, index).hash(to),
+                Place::Flushed => 2_u64.hash(to),
+                Place::Acknowledged => 3_u64.hash(to),
+                Place::Awaiting(since) => to.instant(*since),
+            }
+        }
+        let last = (self.entries.len(), self.last_seq, self.next_id, self.largest_id);
+        last.hash(to);
+        to.instant(self.paused_at);
     }
 
     /// What a message would be written with.

@@ -1,6 +1,9 @@
 //! Time: what is due, what silence means, when a connection is stable and when it must close.
 
 use super::glance::Stage;
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Config, HeartbeatStyle};
@@ -12,7 +15,7 @@ use crate::notice::{Death, Notice, State, Warning};
 use crate::time::{Duration, Instant};
 
 /// How pings go out on a transport.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(super) enum Style {
     Protocol,
     Application,
@@ -76,6 +79,26 @@ impl Liveness {
             burst: Some(0),
             stable: false,
             probes: false,
+        }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        // What is of the event at hand is over.
+        let Self { paused, open, closing, drain_until, burst, stable: _, probes: _ } = self;
+        (paused, burst).hash(to);
+        to.optional(*closing);
+        to.optional(*drain_until);
+        let Some(open) = open else { return };
+        let Open { style, protocol_ping, since, proved, heard, silent, late, data, .. } = open;
+        (style, protocol_ping, proved, late).hash(to);
+        for at in [since, heard, silent, data] {
+            to.instant(*at);
+        }
+        (open.pings, open.pongs, open.unsure).hash(to);
+        if let Some(Probe { until, ping, number }) = &open.probe {
+            to.instant(*until);
+            (ping, number).hash(to);
         }
     }
 

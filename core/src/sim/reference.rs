@@ -199,9 +199,7 @@ impl Reference {
             }
         }
         self.take(now, event, result);
-        if self.draining && self.messages.is_empty() {
-            self.begin_close(now);
-        }
+        self.end_drain(now);
         let mut told = Vec::new();
         for action in actions {
             match action {
@@ -277,7 +275,7 @@ impl Reference {
             let resend = self.messages.next_resend(self.config.outbox.ack_timeout);
             self.set(Due::Ack, resend.filter(|_| self.at == At::Open));
             let passed = self.deadlines.iter().filter(|(_, at)| at.is_some_and(|at| at <= now));
-            let Some((due, _)) = passed.min_by_key(|(_, at)| *at).copied() else { return };
+            let Some((due, _)) = passed.min_by_key(|(_, at)| *at).copied() else { break };
             self.set(due, None);
             match due {
                 Due::Drain => self.begin_close(now),
@@ -302,6 +300,13 @@ impl Reference {
                 Due::Ack => self.messages.resend(now, self.config.outbox.ack_timeout),
                 Due::Retry => self.dial(now),
             }
+        }
+        self.end_drain(now);
+    }
+
+    fn end_drain(&mut self, now: Instant) {
+        if self.draining && self.messages.is_empty() {
+            self.begin_close(now);
         }
     }
 

@@ -4,11 +4,13 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::Hash as _;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::driver::{Driver, Stats};
+use super::fingerprint::Fingerprint;
 use super::step::{Clock, Inbound, Step, Whom};
 use super::{Echo, Idle, Log, Rest, Violation, Weather, World};
 use crate::action::Action;
@@ -69,12 +71,22 @@ impl Scenario {
     /// The same, and what is kept of the actions.
     #[must_use]
     pub fn with_log(config: Config, seed: u64, log: Log) -> Self {
+        Self::begin(config, seed, START, log)
+    }
+
+    /// The same at another time: so much later than others begin.
+    #[must_use]
+    pub fn begin_later(config: Config, seed: u64, by: Duration) -> Self {
+        Self::begin(config, seed, START + by, Log::Off)
+    }
+
+    fn begin(config: Config, seed: u64, now: Instant, log: Log) -> Self {
         let dialect = BuiltIn::new(&config.dialect);
-        let mut driver = Driver::new(config, dialect, seed, START);
+        let mut driver = Driver::new(config, dialect, seed, now);
         driver.keep(log);
         let mut scenario = Self {
             driver,
-            latest: START,
+            latest: now,
             lazy: false,
             last: 0,
             written: 0,
@@ -213,6 +225,16 @@ impl Scenario {
     #[must_use]
     pub fn last_event(&self) -> Option<&(Instant, Event, Result<Accepted, Rejected>)> {
         self.event.as_ref()
+    }
+
+    /// Takes what decides on what the next steps mean.
+    pub(super) fn remembered(&self, to: &mut Fingerprint) {
+        (self.lazy, self.last, self.written, self.sent, self.pending).hash(to);
+        to.instant(self.driver.now());
+        fn two<T>(all: &[T]) -> &[T] {
+            &all[all.len().saturating_sub(2)..]
+        }
+        (two(&self.pings), two(&self.ids), two(&self.seqs)).hash(to);
     }
 
     /// How many actions were kept so far.

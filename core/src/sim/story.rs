@@ -6,7 +6,7 @@ use crate::event::{Event, TransportId};
 use crate::notice::{Notice, State, Warning};
 
 /// What the next action must be.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 enum Next {
     Any,
     /// The dial that was announced.
@@ -16,7 +16,7 @@ enum Next {
 }
 
 /// What the application was told so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Story {
     state: State,
     closed: bool,

@@ -2,6 +2,9 @@
 
 use alloc::collections::VecDeque;
 
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::Config;
@@ -14,7 +17,7 @@ use crate::time::Instant;
 /// Control frames that may be unflushed: 64 and a close.
 const MAX_CONTROL: usize = 65;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 struct Write {
     /// Bytes written up to and including this one.
     end: u64,
@@ -54,6 +57,18 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new() -> Self {
         Self { last: 0, live: None, owed: None, opening: None }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        let Self { last, live, owed, opening } = self;
+        (last, owed, opening).hash(to);
+        let Some(live) = live else { return };
+        let Live { id, dialled, open, lingers, close_written, writes, bytes, flushed, unflushed } =
+            live;
+        (id, open, close_written, writes, bytes, flushed, unflushed).hash(to);
+        to.instant(*dialled);
+        to.optional(*lingers);
     }
 
     pub(super) fn id(&self) -> Option<TransportId> {
