@@ -1,7 +1,5 @@
 //! Shared helpers of the test suites.
 
-pub mod seeds;
-
 /// Keeps what the guide shows true: it is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/TESTING.md")]

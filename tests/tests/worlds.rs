@@ -8,7 +8,7 @@ use perennial_core::sim::{
     Answer, Chatter, Cx, Echo, Fault, Link, Rest, Server, Setup, Stats, Weather, World,
 };
 use perennial_core::{Class, Config, Duration, HeartbeatStyle, Outgoing, Payload};
-use perennial_tests::seeds;
+use perennial_determinism::seeds;
 use proptest::prelude::*;
 
 fn from_env(name: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use alloc::format;
 
 use super::checker::{Checked, event_transport};
 use super::glance::{Glance, Stage};
-use super::ledger::Offer;
+use super::offer::Offer;
 use super::{Moment, Verdict, demand, violation};
 use crate::connection::Connection;
 use crate::dialect::Dialect;

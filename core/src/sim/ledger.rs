@@ -4,89 +4,20 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::Hash as _;
 
+use super::entry::{Entry, Place, Sums};
 use super::fingerprint::Fingerprint;
 use super::glance::{Glance, Stage};
+use super::offer::Offer;
 use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
 use crate::action::Action;
 use crate::config::{Class, Config, Outbox as Limits, Overflow};
-use crate::dialect::{Dialect, Encoded, Encoding, Meaning};
+use crate::dialect::{Encoded, Encoding, Meaning};
 use crate::error::{Accepted, EncodeError, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
 use crate::frame::{Frame, Payload};
 use crate::notice::{Doubt, DropReason, Fate, Notice, State};
 use crate::time::Instant;
-
-/// Where a message is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
-    Queued,
-    /// Written as this index.
-    Written(u64),
-    /// Flushed at that time, and not of class acknowledged: its notice is due.
-    Flushed,
-    /// Flushed at that time, and awaits its acknowledgement.
-    Awaiting(Instant),
-    /// Acknowledged: its notice is due.
-    Acknowledged,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    seq: u64,
-    id: Option<u64>,
-    payload: Payload,
-    class: Class,
-    expires: Option<Instant>,
-    place: Place,
-    /// Whether it was ever written.
-    written: bool,
-    /// For class volatile: the transport that was open when it was accepted.
-    transport: Option<TransportId>,
-}
-
-/// What the messages add up to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    queued: usize,
-    bytes: usize,
-    /// Bytes that await more than an acknowledgement.
-    unsent: usize,
-}
-
-impl Sums {
-    fn add(&mut self, entry: &Entry) {
-        let size = entry.payload.len();
-        self.bytes += size;
-        self.queued += usize::from(entry.place == Place::Queued);
-        if !matches!(entry.place, Place::Awaiting(_)) {
-            self.unsent += size;
-        }
-    }
-}
-
-/// What a message would be written as.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Offer {
-    class: Class,
-    size: usize,
-    encoded: Result<Encoded, (Payload, EncodeError)>,
-}
-
-impl Offer {
-    pub(super) fn new<D: Dialect>(dialect: &mut D, payload: Payload, context: Encoding) -> Self {
-        let raw = payload.len();
-        let encoded = dialect.encode(payload, context);
-        let size = encoded.as_ref().map_or(raw, |encoded| encoded.payload.len());
-        Self { class: context.class, size, encoded }
-    }
-
-    /// Whether nothing but want of room can stand against it; its size.
-    pub(super) fn size(&self) -> Option<usize> {
-        let encoded = self.encoded.as_ref().ok()?;
-        (self.class != Class::Acknowledged || encoded.id.is_some()).then_some(self.size)
-    }
-}
 
 /// Every accepted message that has not ended, and the counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,18 +59,7 @@ impl Ledger {
 
     /// Takes what decides on what comes next. Counts do not.
     pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
-        for entry in &self.entries {
-            let Entry { seq, id, payload, class, expires, place, written, transport } = entry;
-            (seq, id, payload, class, written, transport).hash(to);
-            to.optional(*expires);
-            match place {
-                Place::Queued => 0_u64.hash(to),
-                Place::Written(index) => (1_u64, index).hash(to),
-                Place::Flushed => 2_u64.hash(to),
-                Place::Acknowledged => 3_u64.hash(to),
-                Place::Awaiting(since) => to.instant(*since),
-            }
-        }
+        self.entries.iter().for_each(|entry| entry.fingerprint(to));
         let last = (self.entries.len(), self.last_seq, self.next_id, self.largest_id);
         last.hash(to);
         to.instant(self.paused_at);

@@ -8,19 +8,19 @@
 //!
 //! It speaks of punctual drivers with a clock that behaves: [`understands`] says of which steps.
 
+mod agree;
+mod delays;
 mod messages;
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use agree::{agree, understands};
 use messages::{Messages, Outcome};
 
-use super::Log;
-use super::scenario::Scenario;
-use super::step::{Clock, Step, Whom};
 use crate::action::Action;
-use crate::config::{Backoff, CloseRule, Config, HeartbeatStyle, Jitter};
+use crate::config::{CloseRule, Config, HeartbeatStyle};
 use crate::dialect::{BuiltIn, Dialect, Meaning};
 use crate::error::{Accepted, Rejected};
 use crate::event::{DialError, Event, RetryChoice};
@@ -85,65 +85,6 @@ pub struct Reference {
     /// What the connection said, as far as the model wants to be told.
     delays: Vec<(u32, Duration)>,
     wrong: Option<String>,
-}
-
-/// Whether the model has an opinion about a step.
-#[must_use]
-pub fn understands(step: Step) -> bool {
-    match step {
-        Step::Tick(clock) => match clock {
-            Clock::Deadline | Clock::JustBefore | Clock::Early => true,
-            Clock::Late(_) | Clock::By(_) | Clock::Back(_) | Clock::Jump(_) => false,
-        },
-        Step::Opened(whom, lacks) => whom != Whom::Current || lacks == 0,
-        Step::Pass(_)
-        | Step::Lazy(_)
-        | Step::Poll(_)
-        | Step::SendOdd(_)
-        | Step::Buffered(..)
-        | Step::Pause
-        | Step::Resume => false,
-        Step::DialFailed(..)
-        | Step::Receive(..)
-        | Step::Heard(_)
-        | Step::Flushed(..)
-        | Step::FlushedBeyond(..)
-        | Step::Violated(..)
-        | Step::Ended(_)
-        | Step::Send(..)
-        | Step::Cancel(_)
-        | Step::Purge
-        | Step::Close(_)
-        | Step::Drain(_)
-        | Step::Reconnect
-        | Step::Retry(..) => true,
-    }
-}
-
-/// Carries out the steps that the model [`understands`], and compares after each: the state, the
-/// attempt, the outbox, what became of every message, and the range of every delay. Returns how
-/// many steps were compared.
-///
-/// # Errors
-/// Where they first disagree, in words; or the first invariant that is violated.
-pub fn agree(config: Config, seed: u64, steps: &[Step]) -> Result<usize, String> {
-    let mut scenario = Scenario::with_log(config.clone(), seed, Log::all());
-    let mut model = Reference::new(&config, scenario.driver().now());
-    let mut compared = 0;
-    for step in steps.iter().filter(|step| understands(**step)) {
-        let before = scenario.taken();
-        scenario.step(*step).map_err(|violation| violation.to_string())?;
-        let Some((now, event, result)) = scenario.last_event() else { continue };
-        let Log::All(log) = scenario.driver().log() else { continue };
-        let actions = log[before..].iter().map(|(_, action)| action);
-        model.step(*now, event, result, actions);
-        let status = scenario.driver().status();
-        model
-            .compare(&status)
-            .map_err(|wrong| format!("{step:?} at {now}: {wrong}; {event:?} led to {status:?}"))?;
-        compared += 1;
-    }
-    Ok(compared)
 }
 
 impl Reference {
@@ -314,7 +255,7 @@ impl Reference {
         let live = *result == Ok(Accepted::Done);
         if live && matches!(event, Event::Received { .. } | Event::Heard { .. }) {
             self.heard = true;
-            let stable = self.deadlines.iter().any(|entry| *entry == (Due::Stable, None));
+            let stable = self.deadlines.contains(&(Due::Stable, None));
             if self.at == At::Open && stable {
                 self.reset();
             }
@@ -500,47 +441,6 @@ impl Reference {
             ));
         }
         self.set(Due::Retry, Some(now + delay));
-    }
-
-    /// The shortest and the longest delay that may come next.
-    fn range(&mut self, why: Why) -> (Duration, Duration) {
-        let retry = &self.config.retry;
-        self.failures += 1;
-        let n = self.failures;
-        let base = match &retry.backoff {
-            Backoff::Constant { base } | Backoff::Linear { base } => *base,
-            Backoff::Exponential { base, .. } => *base,
-            Backoff::List { delays } => delays[0],
-        };
-        let grown = match &retry.backoff {
-            Backoff::Constant { .. } => base,
-            Backoff::Linear { .. } => base * n,
-            Backoff::Exponential { .. } if n == 1 => base,
-            Backoff::Exponential { factor_percent, .. } => self.nominal * *factor_percent / 100,
-            Backoff::List { delays } => delays[(n as usize - 1).min(delays.len() - 1)],
-        };
-        let grown = if self.suspended { retry.cap } else { grown.min(retry.cap) };
-        self.nominal = self.nominal.max(grown);
-        let (low, high) = match retry.jitter {
-            Jitter::None => (self.nominal, self.nominal),
-            Jitter::Equal => (self.nominal / 2, self.nominal),
-            Jitter::Full => (Duration::ZERO, self.nominal),
-            Jitter::Decorrelated => (base, retry.cap),
-        };
-        let (least, most) = match why {
-            Why::Plain | Why::Fatal => (Duration::ZERO, Duration::ZERO),
-            Why::RetryAfter(asked) => {
-                let asked = asked.min(retry.max_retry_after);
-                let spread = if retry.jitter == Jitter::None { asked } else { asked * 5 / 4 };
-                (asked, spread.min(retry.max_retry_after))
-            }
-            Why::Restart => {
-                let delays = &retry.restart_delay;
-                (delays[0].min(retry.cap / 2), delays[1].min(retry.cap))
-            }
-        };
-        // A nanosecond for what was rounded down.
-        (low.max(least).saturating_sub(Duration::from_nanos(1)), high.max(most))
     }
 
     fn begin_close(&mut self, now: Instant) {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use perennial_core::Action;
 use perennial_core::sim::{Failure, Log, Stats};
-use perennial_tests::seeds;
+use perennial_determinism::seeds;
 
 const USAGE: &str = "\
 Usage: simulate [--seed N] [--seeds N] [--steps N] [--log]

@@ -40,7 +40,7 @@ pub fn world(seed: u64, log: &Log) -> Seeded {
 /// # Errors
 /// The first promise that is broken.
 pub fn run(seed: u64, steps: u64) -> Result<Stats, Failure> {
-    if seed % TWICE_EVERY == 0 { run_twice(seed, steps) } else { run_once(seed, steps) }
+    if seed.is_multiple_of(TWICE_EVERY) { run_twice(seed, steps) } else { run_once(seed, steps) }
 }
 
 fn run_once(seed: u64, steps: u64) -> Result<Stats, Failure> {
