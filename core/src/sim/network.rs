@@ -198,8 +198,10 @@ where
             Answer::Accept => {
                 let of = &mut self.clients[client];
                 of.served.push(transport);
+                let mut at = at;
                 if let Some(wire) = of.wire(transport) {
                     wire.capabilities = Some(capabilities);
+                    at = at.max(wire.inbound);
                     wire.inbound = at;
                 }
                 let event = Event::Opened { transport, capabilities };

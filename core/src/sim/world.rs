@@ -320,7 +320,8 @@ where
     /// Ends the faults, and lets every connection come to rest: open, with an empty outbox
     /// (invariant 37). The application is not woken any more. What the faults left behind is left
     /// to the connection to find out; only a half-open link that no heartbeat finds out is reset:
-    /// one that can still be heard, or is not watched. Returns how each came to rest.
+    /// one that can still be heard, or is not watched. Returns how each came to rest; a connection
+    /// may be closed that its config limits, or whose transport cannot ping though it must.
     ///
     /// A server that refuses, keeps silent or never acknowledges is a fault that only you can end:
     /// do so before.
@@ -343,7 +344,9 @@ where
             let leaving = matches!(status.phase, "closing" | "closed")
                 || status.ready_state == ReadyState::Closing;
             let first = config.connect.fail_fast && status.counters.reconnects == 0;
-            may_close.push(leaving || last || first || config.retry.max_outage.is_some());
+            let unable = self.weather.browser > 0 && !config.dialect.has_heartbeat();
+            let limited = last || first || config.retry.max_outage.is_some();
+            may_close.push(leaving || limited || unable);
             // A clock that was set back stands still until it has caught up.
             let held = self.clients[client].held(self.now);
             until.push(self.now + held.saturating_add(bound(&config)));
