@@ -27,7 +27,7 @@ pub(crate) enum Advised {
 }
 
 /// The delays of one outage, growing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schedule {
     /// Failures in a row.
     failures: u32,

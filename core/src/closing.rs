@@ -37,10 +37,15 @@ impl<D: Dialect> Connection<D> {
         }
         self.draining = Some(Draining { close });
         self.timers.arm(Timer::Drain, now + timeout.unwrap_or(self.config.close.drain));
-        if self.outbox.is_empty() {
+        self.end_drain(now);
+        Ok(Accepted::Done)
+    }
+
+    /// Ends a drain that has nothing left to send.
+    pub(crate) fn end_drain(&mut self, now: Instant) {
+        if self.outbox.is_empty() && self.draining.is_some() {
             self.drained(now);
         }
-        Ok(Accepted::Done)
     }
 
     /// Nothing is left to send, or no time to send it.

@@ -235,9 +235,7 @@ impl<D: Dialect> Connection<D> {
         if self.outbox.is_empty() {
             self.timers.disarm(Timer::Ttl);
             self.timers.disarm(Timer::Ack);
-            if self.draining.is_some() {
-                self.drained(now);
-            }
+            self.end_drain(now);
         }
         if !matches!(self.phase, Phase::Closed) && self.outbox.take_writable(&self.config) {
             self.output.notify(Notice::Writable);

@@ -12,7 +12,7 @@ use crate::rng::splitmix64;
 /// time on average. Both grow with the number of ids, by doubling, until the window is full; from
 /// then on nothing is allocated any more. They take at most 24 bytes for each id of a window of 16
 /// or more, and nothing while the window is 0. The table is never more than half full.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Dedupe {
     window: usize,
     /// Keeps a peer that chooses the ids from choosing where they meet in the table.

@@ -194,7 +194,7 @@ pub enum RetryChoice {
 }
 
 /// What a transport can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Protocol pings can be written and protocol pongs are reported (RFC 6455 §5.5.2).
     pub protocol_ping: bool,
@@ -213,7 +213,7 @@ impl Capabilities {
 }
 
 /// Why a dial failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DialFailure {
     /// The step that failed.
     pub kind: DialError,
@@ -248,7 +248,7 @@ impl fmt::Display for DialFailure {
 }
 
 /// The step of a dial that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DialError {
     /// The request could not be built (the request hook failed); worth another try.
@@ -290,7 +290,7 @@ impl DialError {
 }
 
 /// How the peer broke the protocol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Violation {
     /// The close code that tells the peer: 1002, 1003, 1007 or 1009 (RFC 6455 §7.4.1).
     pub code: u16,
@@ -299,7 +299,7 @@ pub struct Violation {
 }
 
 /// How a transport ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct End {
     /// What the transport saw.
     pub kind: EndKind,
@@ -330,7 +330,7 @@ impl fmt::Display for End {
 }
 
 /// What a transport saw at its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndKind {
     /// The end of the stream.

@@ -12,7 +12,7 @@ use crate::time::{Duration, Instant};
 const REMEMBERED: usize = 8;
 
 /// How pings go out on the current transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pings {
     /// As protocol pings.
     Protocol,
@@ -163,6 +163,24 @@ impl Heartbeat {
         let mut known = [self.recent[place(self.answered)]].into_iter().chain(self.probe);
         let ping = known.find(|ping| ping.number == self.answered)?;
         self.answer(now, ping)
+    }
+
+    /// Takes what decides on what comes next, with a live transport or without.
+    #[cfg(feature = "sim")]
+    pub(crate) fn fingerprint(&self, to: &mut crate::sim::Fingerprint, live: bool) {
+        use core::hash::Hash as _;
+        self.nonces.hash(to);
+        if !live {
+            return;
+        }
+        (self.pings, self.sent, self.answered, self.proved_alive, self.asked).hash(to);
+        for ping in self.recent.iter().chain(&self.probe).filter(|ping| ping.number > 0) {
+            (ping.number, ping.nonce).hash(to);
+            to.instant(ping.sent);
+        }
+        self.probe.is_some().hash(to);
+        to.instant(self.last_heard);
+        to.instant(self.data_awaited);
     }
 
     fn answer(&mut self, now: Instant, ping: Ping) -> Option<Answer> {

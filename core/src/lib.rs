@@ -132,8 +132,9 @@
 //! [`Config`] holds every limit and default. [`Event`], [`Action`] and [`Notice`] are the
 //! vocabulary. [`Dialect`] says what frames mean; implement it for a protocol of your own.
 //! [`Status`] is a snapshot for dashboards. [`trace`] writes down what happens and replays it, bit
-//! for bit. The feature `sim` adds an invariant checker that watches a connection while you test
-//! your own program.
+//! for bit. The feature `sim` adds a simulator to test your own program with: a network with weather
+//! in virtual time, and a checker that watches every promise. The feature `proptest` adds strategies
+//! for it; it alone needs `std`.
 //!
 //! The crate is `no_std` and needs `alloc`.
 #![no_std]

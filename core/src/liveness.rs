@@ -25,6 +25,8 @@ impl<D: Dialect> Connection<D> {
         while let Some(timer) = self.timers.pop_due(now) {
             self.fire(now, timer);
         }
+        // What has expired may be the last that a drain waited for; the event comes after that.
+        self.end_drain(now);
     }
 
     fn fire(&mut self, now: Instant, timer: Timer) {

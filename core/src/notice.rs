@@ -321,7 +321,7 @@ pub enum Warning {
 }
 
 /// Why a connection was lost, could not be made, or ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The application asked for it.

@@ -45,6 +45,18 @@ impl Output {
         self.queue.len()
     }
 
+    /// The actions that wait, oldest first.
+    #[cfg(feature = "sim")]
+    pub(crate) fn waiting(&self) -> &VecDeque<Action> {
+        &self.queue
+    }
+
+    /// Lets the same actions wait as there.
+    #[cfg(feature = "sim")]
+    pub(crate) fn wait_as(&mut self, other: &Self) {
+        self.queue.clone_from(&other.queue);
+    }
+
     /// Tells the end of a message that was neither flushed nor acknowledged, and counts it.
     pub(crate) fn undelivered(&mut self, seq: Seq, id: Option<u64>, fate: Fate, payload: Payload) {
         let counters = &mut self.counters;

@@ -4,7 +4,7 @@ use crate::frame::CloseFrame;
 use crate::notice::{ClosedBy, Reason, State};
 
 /// Where a connection is, exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// Made, but not yet told to dial.
     Idle,
@@ -21,7 +21,7 @@ pub(crate) enum Phase {
 }
 
 /// How the connection will have ended once the close handshake is through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Closing {
     pub(crate) by: ClosedBy,
     pub(crate) code: u16,
@@ -55,7 +55,7 @@ impl Phase {
 }
 
 /// A drain that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Draining {
     /// The close frame at its end.
     pub(crate) close: CloseFrame,

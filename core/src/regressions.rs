@@ -117,3 +117,25 @@ fn a_pong_from_before_the_jump_does_not_answer_the_probe() {
             .any(|action| matches!(action, Action::Notify(Notice::Dead { why: Death::Probe, .. })))
     );
 }
+
+#[test]
+fn a_drain_whose_last_message_expires_ends_before_the_event_at_hand() {
+    let mut config = Config::builder();
+    config.connect.auto = false;
+    let config = config.build().expect("the config is valid");
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut connection = Connection::new(config, dialect, 7, Instant::ZERO);
+    let message = Outgoing::new("soon stale").ttl(Duration::from_millis(5));
+    connection.handle(Instant::ZERO, Event::Send(message)).expect("there is room");
+    let command = Event::Drain { timeout: None, close: CloseFrame::new(4000, "drained") };
+    connection.handle(Instant::ZERO, command).expect("it drains");
+    drain(&mut connection);
+    // Nobody woke it at the message's end: the close comes when the drain is over.
+    let close = Event::Close(CloseFrame::new(code::NORMAL, "too late"));
+    connection.handle(Instant::from_millis(5), close).expect("it is taken");
+    let closed = drain(&mut connection).into_iter().find_map(|action| match action {
+        Action::Notify(Notice::Closed(closed)) => Some(closed.code),
+        _ => None,
+    });
+    assert_eq!(closed, Some(4000));
+}

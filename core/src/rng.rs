@@ -15,6 +15,9 @@ pub(crate) enum Stream {
     Nonce = 2,
     /// The key of the dedupe table.
     Dedupe = 3,
+    /// What is chosen in simulation.
+    #[cfg(feature = "sim")]
+    Choices = 4,
 }
 
 /// splitmix64: one step of the state, one output.
@@ -27,7 +30,7 @@ pub(crate) const fn splitmix64(state: u64) -> (u64, u64) {
 }
 
 /// xoshiro256**.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rng {
     state: [u64; 4],
 }

@@ -145,6 +145,14 @@ impl Timers {
         found
     }
 
+    /// Takes what decides on what comes next.
+    #[cfg(feature = "sim")]
+    pub(crate) fn fingerprint(&self, to: &mut crate::sim::Fingerprint) {
+        for timer in Timer::ALL {
+            to.optional(self.get(timer));
+        }
+    }
+
     /// Whether some deadline may be due at `now`. Says no without a look at the table.
     pub(crate) fn may_be_due(&self, now: Instant) -> bool {
         self.first <= now.as_nanos()

@@ -15,7 +15,7 @@ const MAX_CONTROL: usize = 256;
 const CONTROL_CREDIT: usize = 64;
 
 /// A write that was handed over and not yet reported as flushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Unflushed {
     /// The bytes written up to and including this one.
     end: u64,
@@ -24,7 +24,7 @@ struct Unflushed {
 }
 
 /// A frame that waits to be written before any data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Control {
     frame: Frame,
     /// Whether it is a ping of ours, in whatever form.
@@ -32,7 +32,7 @@ struct Control {
 }
 
 /// A transport from its dial to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Transport {
     pub(crate) id: TransportId,
     /// What it can do; `None` until it is open.

@@ -1,23 +1,24 @@
 //! Arbitrary events against the connection, under arbitrary configs.
 //!
-//! The scenario interpreter of the property tests carries them out, and the invariant checker looks
-//! after each: nothing may panic, and no promise may be broken.
+//! The simulator's scenario carries them out, and the invariant checker looks after each: nothing
+//! may panic, and no promise may be broken. What is left must come to rest with a peer without
+//! faults.
 #![no_main]
 
-use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use perennial_tests::scenario::{Step, run};
-use perennial_tests::setup::Setup;
+use perennial_core::sim::{Choices, Scenario, Setup, Step};
 
-#[derive(Arbitrary, Debug)]
-struct Input {
-    setup: Setup,
-    seed: u64,
-    steps: Vec<Step>,
-}
-
-fuzz_target!(|input: Input| {
-    if let Err(violation) = run(input.setup.config(), input.seed, &input.steps) {
+fuzz_target!(|input: &[u8]| {
+    let mut choices = Choices::from_bytes(input);
+    let config = Setup::choose(&mut choices).config();
+    let seed = choices.any();
+    let mut scenario = Scenario::new(config, seed);
+    while !choices.is_over() {
+        if let Err(violation) = scenario.step(Step::choose(&mut choices)) {
+            panic!("{violation}");
+        }
+    }
+    if let Err(violation) = scenario.settle(false) {
         panic!("{violation}");
     }
 });

@@ -1,10 +1,8 @@
 //! Shared helpers of the test suites.
 
-#[cfg(feature = "conformance")]
 pub mod conformance;
-pub mod scenario;
-pub mod server;
-pub mod setup;
-pub mod step;
-#[cfg(feature = "proptest")]
-pub mod strategies;
+
+/// Keeps what the guide shows true: it is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/TESTING.md")]
+mod guide {}

@@ -2,12 +2,12 @@
 //!
 //! `PROPTEST_CASES` sets the number of cases for each property.
 
+use perennial_core::sim::strategies::{setup, steps};
+use perennial_core::sim::{Scenario, Touch};
 use perennial_core::trace::{Contents, Recorder, Replay, Trace};
 use perennial_core::{
     BuiltIn, CloseFrame, Config, Connection, Event, Frame, Instant, Outgoing, Payload,
 };
-use perennial_tests::scenario::{Touch, World};
-use perennial_tests::strategies::{setup, steps};
 use proptest::prelude::*;
 
 /// Stands in every place where a program, a server or a hook may say something.
@@ -85,8 +85,7 @@ fn planted(event: Event) -> Event {
 }
 
 /// Records what is done with a connection.
-fn record(config: &Config, seed: u64, contents: Contents, tape: &[Touch]) -> String {
-    let now = Instant::from_millis(10_000);
+fn record(config: &Config, seed: u64, now: Instant, contents: Contents, tape: &[Touch]) -> String {
     let dialect = BuiltIn::new(&config.dialect);
     let mut connection = Connection::new(config.clone(), dialect.clone(), seed, now);
     let mut recorder = Recorder::new(config.clone(), dialect, seed, now, contents);
@@ -122,17 +121,18 @@ proptest! {
     #[test]
     fn a_recording_is_replayed_and_says_no_secret(setup in setup(), seed: u64, steps in steps()) {
         let config = setup.config();
-        let mut world = World::new(config.clone(), seed);
-        // What `new` polled already.
-        world.tape = Some(Vec::new());
+        let mut scenario = Scenario::new(config.clone(), seed);
+        let start = scenario.driver().now();
+        // What `new` polled is polled already.
+        scenario.keep_tape();
         for step in &steps {
-            if let Err(violation) = world.step(*step) {
+            if let Err(violation) = scenario.step(*step) {
                 return Err(TestCaseError::fail(violation.to_string()));
             }
         }
-        let tape = world.tape.unwrap_or_default();
+        let tape = scenario.into_tape();
 
-        let plain = record(&config, seed, Contents::Full, &tape);
+        let plain = record(&config, seed, start, Contents::Full, &tape);
         replayed(&plain)?;
 
         let tape: Vec<Touch> = tape
@@ -142,13 +142,13 @@ proptest! {
                 Touch::Poll => Touch::Poll,
             })
             .collect();
-        let secret = record(&config, seed, Contents::Redacted, &tape);
+        let secret = record(&config, seed, start, Contents::Redacted, &tape);
         replayed(&secret)?;
         prop_assert!(!secret.contains(SECRET), "{}", secret);
         let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
         prop_assert!(!secret.contains(&hex), "{}", secret);
         // The same story as if nothing were hidden.
-        let told = record(&config, seed, Contents::Full, &tape);
+        let told = record(&config, seed, start, Contents::Full, &tape);
         let parse = |text: &str| Trace::parse(text.as_bytes()).expect("it was read before");
         prop_assert_eq!(parse(&secret).difference_in_kind(&parse(&told)), None);
         replayed(&told)?;

@@ -6,6 +6,7 @@ mod presets;
 mod sections;
 
 use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
@@ -18,7 +19,7 @@ pub use sections::{
 };
 pub(crate) use sections::{default_id_field, is_reserved_field};
 
-/// A checked configuration. Its sections can be read through it.
+/// A checked configuration. Its sections can be read through it. Cloning it counts a reference.
 ///
 /// Made by [`Config::builder`], by a preset, or from JSON through serde; each checks it, so that
 /// no connection ever runs on nonsense. Durations are written as text: `"250ms"`, `"10s"`.
@@ -40,7 +41,7 @@ pub(crate) use sections::{default_id_field, is_reserved_field};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ConfigBuilder", into = "ConfigBuilder")]
-pub struct Config(ConfigBuilder);
+pub struct Config(Arc<ConfigBuilder>);
 
 impl Config {
     /// Every default, to be changed and then built.
@@ -52,7 +53,7 @@ impl Config {
     /// The sections, to be changed and built anew.
     #[must_use]
     pub fn into_builder(self) -> ConfigBuilder {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 }
 
@@ -63,7 +64,7 @@ impl ConfigBuilder {
     /// [`ConfigError`] with the first field that breaks a rule, and the rule.
     pub fn build(self) -> Result<Config, ConfigError> {
         check::check(&self)?;
-        Ok(Config(self))
+        Ok(Config(Arc::new(self)))
     }
 }
 
@@ -85,7 +86,7 @@ impl TryFrom<ConfigBuilder> for Config {
 
 impl From<Config> for ConfigBuilder {
     fn from(config: Config) -> Self {
-        config.0
+        config.into_builder()
     }
 }
 

@@ -112,6 +112,12 @@ impl Outbox {
         self.refused = Some(self.refused.map_or(size, |smallest| smallest.min(size)));
     }
 
+    /// Owes the same notice of room as there.
+    #[cfg(feature = "sim")]
+    pub(crate) fn promise_as(&mut self, other: &Self) {
+        self.refused = other.refused;
+    }
+
     /// Whether somebody who was refused should be told that there is room now. Said once a
     /// quarter is free, so that a waiting sender is not woken for every message, and once the
     /// refused message fits, so that it is not woken in vain.

@@ -23,7 +23,7 @@ use crate::transport::Transport;
 const SLACK: usize = 64;
 
 /// Where a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     /// Waits to be written.
     Queued,
@@ -392,6 +392,21 @@ impl Outbox {
             self.next -= self.entries.iter().take(self.next).filter(ended).count();
             self.entries.retain(|entry| entry.place != Place::Ended);
         }
+    }
+
+    /// Takes what decides on what comes next. The sums follow from the entries.
+    #[cfg(feature = "sim")]
+    pub(crate) fn fingerprint(&self, to: &mut crate::sim::Fingerprint) {
+        use core::hash::Hash as _;
+        for entry in self.entries.iter().filter(|entry| entry.place != Place::Ended) {
+            let Entry { seq, id, payload, class, place, handed, expires, flushed_at } = entry;
+            (seq, id, payload, class, place, handed).hash(to);
+            to.optional(*expires);
+            if *place == Place::Awaiting {
+                to.instant(*flushed_at);
+            }
+        }
+        (self.living, self.last_seq, self.next_id, self.largest_id, self.refused).hash(to);
     }
 
     fn find(&self, seq: Seq) -> Option<usize> {

@@ -2,12 +2,13 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::vec::Vec;
 
 use super::delays::Delays;
+use super::glance::{Glance, Stage};
 use super::inbox::Inbox;
 use super::ledger::Ledger;
 use super::liveness::Liveness;
+use super::offer::Offer;
 use super::story::Story;
 use super::wire::Wire;
 use super::{Moment, Verdict, Violation, demand, violation};
@@ -19,33 +20,37 @@ use crate::error::{Accepted, Rejected};
 use crate::event::Event;
 use crate::frame::{Frame, Payload};
 use crate::notice::{Notice, State};
-use crate::status::Status;
 use crate::time::Instant;
 
 /// The most actions that may wait besides those for the messages in the outbox.
-const UNDRAINED: usize = 256 + 32;
+const UNDRAINED: usize = BUSY + 32;
+
+/// From so many on events are refused.
+pub(super) const BUSY: usize = 256;
 
 /// A [`Connection`] whose every step is checked against a model of what it promises.
 ///
-/// The first violation is kept, and nothing is checked after it. The connection is cloned at every
-/// event, so this is for tests.
+/// The first violation is kept, and nothing is checked after it. Every event costs a multiple of
+/// what it costs without the checker, so this is for tests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked<D> {
-    inner: Connection<D>,
+    pub(super) inner: Connection<D>,
     /// Reads and writes as the connection's own does.
-    dialect: D,
-    now: Instant,
-    status: Status,
+    pub(super) dialect: D,
+    pub(super) now: Instant,
+    pub(super) glance: Glance,
     /// Actions that the model has seen and `poll` has not given yet.
-    seen: VecDeque<Action>,
-    drained: bool,
-    wire: Wire,
-    story: Story,
-    delays: Delays,
-    ledger: Ledger,
-    inbox: Inbox,
-    liveness: Liveness,
-    violation: Option<Violation>,
+    pub(super) seen: VecDeque<Action>,
+    /// What the message at hand is written as.
+    pub(super) offer: Option<Offer>,
+    pub(super) drained: bool,
+    pub(super) wire: Wire,
+    pub(super) story: Story,
+    pub(super) delays: Delays,
+    pub(super) ledger: Ledger,
+    pub(super) inbox: Inbox,
+    pub(super) liveness: Liveness,
+    pub(super) violation: Option<Violation>,
 }
 
 impl<D: Dialect + Clone + PartialEq> Checked<D> {
@@ -57,7 +62,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let mut checked = Self {
             dialect,
             now,
-            status: inner.status(),
+            glance: Glance::of(&inner),
+            offer: None,
             seen: VecDeque::new(),
             drained: false,
             wire: Wire::new(),
@@ -69,16 +75,16 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             violation: None,
             inner,
         };
-        let status = checked.status.clone();
+        let glance = checked.glance;
         let config = checked.inner.config().clone();
         let moment = Moment {
             now,
             config: &config,
             event: &Event::Tick,
             result: &Ok(Accepted::Done),
-            before: &status,
-            due: &status,
-            after: &status,
+            before: &glance,
+            due: &glance,
+            after: &glance,
         };
         let verdict = checked.follow(&moment, None);
         checked.note(verdict);
@@ -93,10 +99,16 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         if self.violation.is_some() {
             return self.inner.handle(now, event);
         }
-        let shadow = self.inner.clone();
+        self.offer = None;
+        if let Event::Send(message) = &event {
+            let context = self.ledger.context(now.max(self.now), self.inner.config(), message);
+            self.offer = Some(Offer::new(&mut self.dialect, message.payload.clone(), context));
+        }
+        let taken = self.must_be_taken(now, &event);
+        let shadow = if taken { None } else { Some(self.inner.clone()) };
         let result = self.inner.handle(now, event.clone());
-        let after = self.inner.status();
-        let before = core::mem::replace(&mut self.status, after);
+        let after = Glance::of(&self.inner);
+        let before = core::mem::replace(&mut self.glance, after);
         let verdict = self.judge(now, &event, &result, shadow, &before);
         self.note(verdict);
         result
@@ -118,6 +130,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     /// The first violation.
     pub fn check(&self) -> Result<(), Violation> {
         self.violation.clone().map_or(Ok(()), Err)
+    }
+
+    /// Whether one did not.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.violation.is_some()
     }
 
     /// Panics unless every invariant held so far.
@@ -148,34 +166,43 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         time: Instant,
         event: &Event,
         result: &Result<Accepted, Rejected>,
-        mut shadow: Connection<D>,
-        before: &Status,
+        shadow: Option<Connection<D>>,
+        before: &Glance,
     ) -> Verdict {
-        if let Err(Rejected::Busy(back)) = result {
-            demand!(30, back == event, "{event:?} came back as {back:?}");
-            demand!(30, shadow == self.inner, "{event:?} was refused, and changed something");
-            let waiting = self.seen.len();
-            demand!(30, waiting >= 256, "busy with {waiting} undrained actions");
-            return Ok(());
-        }
+        let after = self.glance;
         let backwards = time < self.now;
-        self.now = self.now.max(time);
-        let now = self.now;
-        demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
-        let early = before.deadline.is_none_or(|(deadline, _)| now < deadline);
-        if *event == Event::Tick && early && !backwards {
-            shadow.now = now;
-            demand!(17, shadow == self.inner, "an early tick at {now} changed {before:?}");
+        let now = self.now.max(time);
+        let mut due = if matches!(event, Event::Tick) { after } else { *before };
+        let mut ticked = None;
+        if let Some(mut shadow) = shadow {
+            if let Err(Rejected::Busy(back)) = result {
+                demand!(30, back == event, "{event:?} came back as {back:?}");
+                demand!(30, shadow == self.inner, "{event:?} was refused, and changed something");
+                let waiting = self.seen.len();
+                demand!(30, waiting >= BUSY, "busy with {waiting} undrained actions");
+                return Ok(());
+            }
+            let early = before.deadline.is_none_or(|(deadline, _)| now < deadline);
+            if *event == Event::Tick && early && !backwards {
+                shadow.now = now;
+                demand!(17, shadow == self.inner, "an early tick at {now} changed {before:?}");
+            } else {
+                let tick = shadow.handle(time, Event::Tick);
+                demand!(30, tick.is_ok(), "a tick was refused: {tick:?}");
+            }
+            due = Glance::of(&shadow);
+            ticked = Some(shadow);
         } else {
-            let ticked = shadow.handle(time, Event::Tick);
-            demand!(30, ticked.is_ok(), "a tick was refused: {ticked:?}");
+            Self::was_taken(event, result)?;
         }
-        let after = self.status.clone();
-        let due = shadow.status();
+        self.now = now;
+        demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
         let config = self.inner.config().clone();
         let moment =
             Moment { now, config: &config, event, result, before, due: &due, after: &after };
-        self.compare(&moment, shadow)?;
+        if let Some(ticked) = ticked {
+            self.compare(&moment, ticked)?;
+        }
         let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
             && event_transport(event).is_some_and(|id| self.wire.hears(id));
         // Pings that waited for the control frames' credit may come together.
@@ -184,9 +211,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
         self.ledger.heard(meaning.as_ref());
-        self.inbox.event(&moment, meaning.clone());
+        self.inbox.event(&moment, meaning);
         if let Event::Send(message) = event {
-            self.ledger.offered(&moment, &mut self.dialect, message)?;
+            let offer = self.offer.take();
+            self.ledger.offered(&moment, message, offer)?;
             if matches!(result, Err(Rejected::QueueFull(_))) {
                 self.story.refused();
             }
@@ -207,78 +235,22 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         (moment.done() && fits).then(|| self.dialect.decode(payload))
     }
 
-    /// Compares with the connection that was given a tick instead of the event.
-    fn compare(&self, moment: &Moment<'_>, mut ticked: Connection<D>) -> Verdict {
-        let Moment { event, result, .. } = moment;
-        let id = event_transport(event);
-        match result {
-            Ok(Accepted::Stale) => {
-                ticked.output.counters.stale_events += 1;
-                let opened = id.filter(|_| matches!(event, Event::Opened { .. }));
-                let late =
-                    opened.filter(|id| self.wire.knows(*id) && moment.due.transport != Some(*id));
-                if late.is_some() {
-                    // The `Abort` is all that is added; where it stands depends on what is due.
-                    let (with, without) = (self.inner.undrained(), ticked.undrained());
-                    demand!(6, with == without + 1, "a late {event:?} led to {:?}", self.fresh());
-                    let status = ticked.status();
-                    demand!(6, status == *moment.after, "a late {event:?} changed {status:?}");
-                } else if id.is_none_or(|id| !self.wire.hears(id)) {
-                    let (was, is) = (ticked.status(), moment.after);
-                    demand!(6, ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
-                } else {
-                    let transport = moment.after.transport;
-                    let heard = matches!(
-                        event,
-                        Event::Received { .. } | Event::Heard { .. } | Event::Violated { .. }
-                    );
-                    let live = transport == id && moment.after.phase == "open";
-                    demand!(6, !(heard && live), "{event:?} of a live transport was called stale");
-                }
-            }
-            Ok(Accepted::Done) => {
-                let again = matches!(event, Event::Close(_) | Event::Drain { .. })
-                    && matches!(moment.due.phase, "closing" | "closed");
-                demand!(8, !again || ticked == self.inner, "{event:?} again changed something");
-            }
-            Ok(Accepted::Message(_)) => {}
-            Err(rejected) => {
-                ticked.output.counters.rejected += u64::from(matches!(event, Event::Send(_)));
-                if matches!(rejected, Rejected::QueueFull(_)) {
-                    // That `Writable` was promised is all that may differ.
-                    let (was, is) = (ticked.status(), moment.after);
-                    demand!(30, was == *is, "{rejected:?} changed {was:?} to {is:?}");
-                } else {
-                    demand!(30, ticked == self.inner, "{rejected:?} changed something");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The actions that the model has not seen yet, writes excepted: those are made by `poll`.
-    fn fresh(&self) -> Vec<Action> {
-        let count = self.inner.undrained().saturating_sub(self.seen.len());
-        if count == 0 {
-            return Vec::new();
-        }
-        let mut probe = self.inner.clone();
-        for _ in 0..self.seen.len() {
-            probe.poll();
-        }
-        (0..count).map(|_| probe.poll()).collect()
-    }
-
     /// Takes the actions that an event led to, and looks at where that leaves everything.
     fn follow(&mut self, moment: &Moment<'_>, event: Option<&Event>) -> Verdict {
-        let fresh = self.fresh();
+        let old = self.seen.len();
+        let waiting = self.inner.output.waiting();
+        demand!(24, waiting.len() >= old, "{} actions wait, {old} were seen", waiting.len());
+        // Writes are made by `poll`, and are judged there.
+        self.seen.extend(waiting.iter().skip(old).cloned());
+        let fresh = || self.seen.range(old..);
         let id = event.and_then(event_transport);
         // The event may name a transport that was dialled by what was due before it.
         let dialled = |action: &Action| matches!(action, Action::Dial { transport, .. } if Some(*transport) == id);
         let mut pending = event.is_some();
-        let split = fresh.iter().position(dialled).map_or(0, |at| at + 1);
-        let last_dial = fresh.iter().rposition(|action| matches!(action, Action::Dial { .. }));
-        for (at, action) in fresh.iter().enumerate() {
+        let split = fresh().position(dialled).map_or(0, |at| at + 1);
+        let last_dial = fresh().rposition(|action| matches!(action, Action::Dial { .. }));
+        let seen = core::mem::take(&mut self.seen);
+        for (at, action) in seen.range(old..).enumerate() {
             if pending && at == split {
                 pending = false;
                 self.take(moment)?;
@@ -302,7 +274,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         if pending {
             self.take(moment)?;
         }
-        self.seen.extend(fresh);
+        self.seen = seen;
         let (undrained, most) =
             (self.inner.undrained(), UNDRAINED + moment.config.outbox.max_messages);
         demand!(24, undrained <= most, "{undrained} actions undrained, at most {most}");
@@ -320,8 +292,9 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
 
     /// Takes what the event says of its transport.
     fn take(&mut self, moment: &Moment<'_>) -> Verdict {
-        let flushed = self.wire.event(moment)?;
-        self.ledger.flushed(moment.now, &flushed);
+        if let Some(indices) = self.wire.event(moment)? {
+            self.ledger.flushed(moment.now, indices);
+        }
         Ok(())
     }
 
@@ -360,19 +333,20 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     }
 
     fn polled(&mut self, action: &Action) -> Verdict {
-        let status = self.inner.status();
-        let before = core::mem::replace(&mut self.status, status);
-        let deadline = self.status.deadline;
-        demand!(15, before.deadline == deadline, "poll changed the deadline to {deadline:?}");
+        let deadline = self.inner.timers.earliest();
+        let was = self.glance.deadline;
+        demand!(15, was == deadline, "poll changed the deadline {was:?} to {deadline:?}");
         if let Some(expected) = self.seen.pop_front() {
             demand!(24, expected == *action, "{action:?} came, {expected:?} was next");
             return Ok(());
         }
         match action {
             Action::Write { transport, index, frame } => {
+                let glance = Glance::of(&self.inner);
+                let before = core::mem::replace(&mut self.glance, glance);
                 // A message leaves the queue, a control frame does not.
-                let data = self.status.queued + 1 == before.queued;
-                demand!(25, data || self.status.queued == before.queued, "{action:?} took several");
+                let data = self.glance.queued + 1 == before.queued;
+                demand!(25, data || self.glance.queued == before.queued, "{action:?} took several");
                 let config = self.inner.config().clone();
                 self.wire.write(*transport, *index, frame, data, &config)?;
                 if data {
@@ -380,7 +354,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 } else if self.is_ping(frame) {
                     self.liveness.ping()?;
                 }
-                self.ledger.resends(self.status.counters.resent)
+                self.ledger.resends(self.glance.counters.resent)
             }
             Action::Wait { until, why } => {
                 self.drained = true;
@@ -388,7 +362,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 demand!(15, wait == deadline, "{action:?}, but the deadline is {deadline:?}");
                 let again = self.inner.poll();
                 demand!(33, again == *action, "{action:?}, then {again:?}");
-                let open = self.status.phase == "open" && self.story.is_open();
+                let open = self.glance.phase == Stage::Open && self.story.is_open();
                 if open && !self.liveness.holds_data() {
                     self.ledger.withheld(&self.wire, self.inner.config())?;
                 }

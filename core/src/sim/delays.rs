@@ -1,5 +1,9 @@
 //! The delays between dials, and how many of those there may be.
 
+use super::glance::Stage;
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Backoff, CloseRule, Config, Jitter};
@@ -28,6 +32,14 @@ impl Delays {
         let down = auto.then_some(now);
         // The first dial is due at once.
         Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), due: down, down }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        let Self { attempts, failures, nominal, last, due, down } = self;
+        (attempts, failures, nominal, last).hash(to);
+        to.optional(*due);
+        to.optional(*down);
     }
 
     fn reset(&mut self) {
@@ -145,7 +157,7 @@ impl Delays {
 
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, due, .. } = moment;
-        let over = matches!(after.phase, "closing" | "closed");
+        let over = matches!(after.phase, Stage::Closing | Stage::Closed);
         if !over && let (Some(since), Some(most)) = (self.down, config.retry.max_outage) {
             let until = since + most;
             demand!(13, *now < until, "down at {now}, past {until}");
@@ -158,12 +170,12 @@ impl Delays {
             let first = config.connect.fail_fast && due.state == State::Connecting;
             first || is_fatal(config, &Reason::DialFailed(failure.clone()))
         } else if let Event::Received { frame: Frame::Close(close), .. } = event {
-            due.phase == "open" && is_fatal(config, &Reason::PeerClosed(close.clone()))
+            due.phase == Stage::Open && is_fatal(config, &Reason::PeerClosed(close.clone()))
         } else {
-            matches!(event, Event::Violated { .. } if due.phase == "open")
+            matches!(event, Event::Violated { .. } if due.phase == Stage::Open)
                 || matches!(event, Event::Retry { choice: RetryChoice::Stop, .. })
         };
-        demand!(13, over || !fatal, "{event:?} was survived: {}", after.phase);
+        demand!(13, over || !fatal, "{event:?} was survived: {:?}", after.phase);
         Ok(())
     }
 }

@@ -2,6 +2,9 @@
 
 use alloc::collections::VecDeque;
 
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::dialect::Meaning;
@@ -20,6 +23,13 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new() -> Self {
         Self { window: VecDeque::new(), expected: None, received: 0, duplicates: 0 }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        // Nothing is expected between events.
+        let Self { window, expected: _, received: _, duplicates: _ } = self;
+        window.hash(to);
     }
 
     /// Takes what a frame was found to mean.

@@ -2,46 +2,22 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::Hash as _;
 
-use super::wire::Wire;
+use super::entry::{Entry, Place, Sums};
+use super::fingerprint::Fingerprint;
+use super::glance::{Glance, Stage};
+use super::offer::Offer;
+use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
 use crate::action::Action;
-use crate::config::{Class, Config, Overflow};
-use crate::dialect::{Dialect, Encoding, Meaning};
-use crate::error::{Accepted, Rejected};
+use crate::config::{Class, Config, Outbox as Limits, Overflow};
+use crate::dialect::{Encoded, Encoding, Meaning};
+use crate::error::{Accepted, EncodeError, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
 use crate::frame::{Frame, Payload};
 use crate::notice::{Doubt, DropReason, Fate, Notice, State};
-use crate::status::Status;
 use crate::time::Instant;
-
-/// Where a message is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
-    Queued,
-    /// Written as this index.
-    Written(u64),
-    /// Flushed at that time, and not of class acknowledged: its notice is due.
-    Flushed,
-    /// Flushed at that time, and awaits its acknowledgement.
-    Awaiting(Instant),
-    /// Acknowledged: its notice is due.
-    Acknowledged,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    seq: u64,
-    id: Option<u64>,
-    payload: Payload,
-    class: Class,
-    expires: Option<Instant>,
-    place: Place,
-    /// Whether it was ever written.
-    written: bool,
-    /// For class volatile: the transport that was open when it was accepted.
-    transport: Option<TransportId>,
-}
 
 /// Every accepted message that has not ended, and the counts.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,22 +57,40 @@ impl Ledger {
         }
     }
 
+    /// Takes what decides on what comes next. Counts do not.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        self.entries.iter().for_each(|entry| entry.fingerprint(to));
+        let last = (self.entries.len(), self.last_seq, self.next_id, self.largest_id);
+        last.hash(to);
+        to.instant(self.paused_at);
+    }
+
+    /// What a message would be written with.
+    pub(super) fn context(&self, now: Instant, config: &Config, message: &Outgoing) -> Encoding {
+        let class = message.class.unwrap_or(config.outbox.class);
+        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
+        Encoding { id: self.next_id, unix_ms, class }
+    }
+
+    /// Whether a message of that size finds room.
+    pub(super) fn has_room(&self, size: usize, limits: &Limits) -> bool {
+        self.entries.len() < limits.max_messages
+            && self.bytes().saturating_add(size) <= limits.max_bytes
+    }
+
     /// Takes a message that was offered.
-    pub(super) fn offered<D: Dialect>(
+    pub(super) fn offered(
         &mut self,
         moment: &Moment<'_>,
-        dialect: &mut D,
         message: &Outgoing,
+        offer: Option<Offer>,
     ) -> Verdict {
-        let Moment { now, config, result, due, .. } = moment;
+        let Moment { config, result, due, .. } = moment;
         let limits = &config.outbox;
-        let class = message.class.unwrap_or(limits.class);
-        let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
-        let context = Encoding { id: self.next_id, unix_ms, class };
-        let encoded = dialect.encode(message.payload.clone(), context);
-        let size = encoded.as_ref().map_or(message.payload.len(), |encoded| encoded.payload.len());
-        let full = self.entries.len() >= limits.max_messages
-            || self.bytes().saturating_add(size) > limits.max_bytes;
+        let Some(Offer { class, size, encoded }) = offer else {
+            return Err(violation(25, alloc::format!("{message:?} was not looked at")));
+        };
+        let full = !self.has_room(size, limits);
         let rejected = match result {
             Ok(Accepted::Message(seq)) => {
                 return self.accepted(moment, *seq, message, encoded, class);
@@ -111,7 +105,7 @@ impl Ledger {
             }
             Rejected::TooLarge { .. } => size > limits.max_bytes,
             Rejected::Closed(_) => {
-                matches!(due.phase, "closing" | "closed")
+                matches!(due.phase, Stage::Closing | Stage::Closed)
                     || due.ready_state == crate::notice::ReadyState::Closing
             }
             Rejected::Unencodable { .. } => match &encoded {
@@ -131,7 +125,7 @@ impl Ledger {
         moment: &Moment<'_>,
         seq: Seq,
         message: &Outgoing,
-        encoded: Result<crate::dialect::Encoded, (Payload, crate::error::EncodeError)>,
+        encoded: Result<Encoded, (Payload, EncodeError)>,
         class: Class,
     ) -> Verdict {
         let Moment { now, config, due, .. } = moment;
@@ -154,13 +148,13 @@ impl Ledger {
             expires: ttl.map(|ttl| *now + ttl),
             place: Place::Queued,
             written: false,
-            transport: due.transport.filter(|_| due.phase == "open"),
+            transport: due.transport.filter(|_| due.phase == Stage::Open),
         });
         Ok(())
     }
 
     /// Notes the writes that a flush report covers.
-    pub(super) fn flushed(&mut self, now: Instant, indices: &[u64]) {
+    pub(super) fn flushed(&mut self, now: Instant, indices: Flushed) {
         for entry in &mut self.entries {
             if let Place::Written(index) = entry.place
                 && indices.contains(&index)
@@ -278,8 +272,9 @@ impl Ledger {
     ) -> Result<Entry, super::Violation> {
         let index = self.entries.iter().position(|entry| entry.seq == seq.get());
         let entry = index.and_then(|index| self.entries.remove(index));
-        let told = alloc::format!("{action:?} of what has ended or never was");
-        let entry = entry.ok_or_else(|| violation(25, told))?;
+        let entry = entry.ok_or_else(|| {
+            violation(25, alloc::format!("{action:?} of what has ended or never was"))
+        })?;
         demand!(26, entry.id == id, "{action:?}, whose id is {:?}", entry.id);
         Ok(entry)
     }
@@ -347,25 +342,21 @@ impl Ledger {
         self.entries.iter().map(|entry| entry.payload.len()).sum()
     }
 
-    fn queued(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.place == Place::Queued).count()
-    }
-
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, .. } = moment;
-        let settled = |entry: &&Entry| matches!(entry.place, Place::Flushed | Place::Acknowledged);
-        let untold = self.entries.iter().find(settled);
-        demand!(25, untold.is_none(), "nothing was told of {untold:?}");
         self.resend(moment)?;
-
+        let mut sums = Sums::default();
         // A lifetime of nothing passes at the next event.
         let newest = moment.sent();
-        let overdue = self.entries.iter().find(|entry| {
+        for entry in &self.entries {
+            sums.add(entry);
+            let settled = matches!(entry.place, Place::Flushed | Place::Acknowledged);
+            demand!(25, !settled, "nothing was told of {entry:?}");
             let expired = entry.expires.is_some_and(|expires| expires <= *now);
             let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
-            expired && stoppable && newest != Some(entry.seq)
-        });
-        demand!(25, overdue.is_none(), "{overdue:?} outlives its time at {now}");
+            let overdue = expired && stoppable && newest != Some(entry.seq);
+            demand!(25, !overdue, "{entry:?} outlives its time at {now}");
+        }
         if matches!(event, Event::Purge) {
             let left = self.entries.iter().find(|entry| !entry.written);
             demand!(25, left.is_none(), "{left:?} survives a purge");
@@ -374,7 +365,7 @@ impl Ledger {
             let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
             demand!(25, left.is_none(), "{left:?} survives its cancellation");
         }
-        self.counts(after)?;
+        self.counts(after, &sums)?;
         let limits = &config.outbox;
         let (messages, bytes) = (after.queued + after.in_flight, after.outbox_bytes);
         let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
@@ -389,11 +380,12 @@ impl Ledger {
         if before.reads_paused || after.reads_paused {
             self.paused_at = *now;
         }
-        let again = after.queued.saturating_sub(self.queued());
         let paused_at = self.paused_at;
         let mut late: Vec<&mut Entry> = Vec::new();
         let mut must = 0;
+        let mut queued = 0;
         for entry in &mut self.entries {
+            queued += usize::from(entry.place == Place::Queued);
             if let Place::Awaiting(since) = entry.place
                 && since + timeout <= *now
             {
@@ -401,8 +393,9 @@ impl Ledger {
                 late.push(entry);
             }
         }
+        let again = after.queued.saturating_sub(queued);
         if again == 0 {
-            let due = must == 0 || after.phase != "open";
+            let due = must == 0 || after.phase != Stage::Open;
             demand!(26, due, "{late:?} unacknowledged at {now}, and not sent again");
             return Ok(());
         }
@@ -414,7 +407,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn counts(&self, after: &Status) -> Verdict {
+    fn counts(&self, after: &Glance, sums: &Sums) -> Verdict {
         let counters = &after.counters;
         let ended = counters.flushed
             + counters.acknowledged
@@ -447,9 +440,9 @@ impl Ledger {
             self.dropped,
             self.cancelled,
             self.rejected,
-            self.queued() as u64,
-            (self.entries.len() - self.queued()) as u64,
-            self.bytes() as u64,
+            sums.queued as u64,
+            (self.entries.len() - sums.queued) as u64,
+            sums.bytes as u64,
         ];
         demand!(
             25,
@@ -457,12 +450,7 @@ impl Ledger {
             "accepted, flushed, acknowledged, uncertain, expired, dropped, cancelled, rejected, \
              queued, in flight, bytes: counted {counted:?}, seen {seen:?}"
         );
-        let unsent: usize = self
-            .entries
-            .iter()
-            .filter(|entry| !matches!(entry.place, Place::Awaiting(_)))
-            .map(|entry| entry.payload.len())
-            .sum();
+        let unsent = sums.unsent;
         let buffered = after.buffered_amount;
         demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
         Ok(())

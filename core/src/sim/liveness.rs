@@ -1,5 +1,9 @@
 //! Time: what is due, what silence means, when a connection is stable and when it must close.
 
+use super::glance::Stage;
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Config, HeartbeatStyle};
@@ -11,7 +15,7 @@ use crate::notice::{Death, Notice, State, Warning};
 use crate::time::{Duration, Instant};
 
 /// How pings go out on a transport.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(super) enum Style {
     Protocol,
     Application,
@@ -78,6 +82,26 @@ impl Liveness {
         }
     }
 
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        // What is of the event at hand is over.
+        let Self { paused, open, closing, drain_until, burst, stable: _, probes: _ } = self;
+        (paused, burst).hash(to);
+        to.optional(*closing);
+        to.optional(*drain_until);
+        let Some(open) = open else { return };
+        let Open { style, protocol_ping, since, proved, heard, silent, late, data, .. } = open;
+        (style, protocol_ping, proved, late).hash(to);
+        for at in [since, heard, silent, data] {
+            to.instant(*at);
+        }
+        (open.pings, open.pongs, open.unsure).hash(to);
+        if let Some(Probe { until, ping, number }) = &open.probe {
+            to.instant(*until);
+            (ping, number).hash(to);
+        }
+    }
+
     /// Whether the attempt counter may be reset in the event at hand.
     pub(super) fn may_reset(&self) -> bool {
         self.stable
@@ -118,7 +142,7 @@ impl Liveness {
             self.received(now, frame, meaning);
         }
         if let Event::Drain { timeout, .. } = event
-            && !matches!(moment.due.phase, "closing" | "closed")
+            && !matches!(moment.due.phase, Stage::Closing | Stage::Closed)
         {
             let until = now + timeout.unwrap_or(moment.config.close.drain);
             self.drain_until.get_or_insert(until);
@@ -273,7 +297,7 @@ impl Liveness {
         }
         demand!(20, after.reads_paused == self.paused, "reads paused: {}", after.reads_paused);
         self.closing(moment)?;
-        let Some(open) = self.open.as_mut().filter(|_| after.phase == "open") else {
+        let Some(open) = self.open.as_mut().filter(|_| after.phase == Stage::Open) else {
             return Ok(());
         };
         let (is, may) = (after.attempt == 0, open.is_stable(now, config));
@@ -305,19 +329,19 @@ impl Liveness {
 
     fn closing(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, .. } = *moment;
-        let over = matches!(after.phase, "closing" | "closed");
+        let over = matches!(after.phase, Stage::Closing | Stage::Closed);
         if matches!(event, Event::Close(_)) && *moment.result == Ok(Accepted::Done) {
-            demand!(9, over, "close() led to {}", after.phase);
+            demand!(9, over, "close() led to {:?}", after.phase);
         }
         // A reconnect may call off the handshake that the drain came to in the same event.
-        if over || (moment.is_reconnect() && moment.due.phase == "closing") {
+        if over || (moment.is_reconnect() && moment.due.phase == Stage::Closing) {
             self.drain_until = None;
         }
         // A drain that may take no time ends at the next event.
         if let (Some(until), false) = (self.drain_until, matches!(event, Event::Drain { .. })) {
             demand!(9, now < until, "drains at {now}, past {until}");
         }
-        if after.phase == "closing" {
+        if after.phase == Stage::Closing {
             let since = *self.closing.get_or_insert(now);
             let until = since + config.close.timeout;
             demand!(9, now < until, "closing at {now}, past {until}");

@@ -1,4 +1,16 @@
-//! Testing with the connection: a checker that finds every broken promise from outside.
+//! The simulator: virtual time, a network with weather, and a checker that finds every broken
+//! promise from outside.
+//!
+//! | you want to test | use |
+//! | --- | --- |
+//! | a program and its server, over a network that misbehaves | [`World`], with a [`Server`] and an [`Application`] of your own |
+//! | a connection against any sequence of events | [`Scenario`], with [`Step`]s |
+//! | a driver of your own | [`Checked`] in place of the connection |
+//! | with `proptest` | the module `strategies` (feature `proptest`) |
+//!
+//! All of it is deterministic: a seed or a script leads to the same actions on every platform. All
+//! of it checks the [`INVARIANTS`] after every event, by the one [`Checked`]; [`World::settle`]
+//! adds the last one, that everything comes to rest once nothing goes wrong any more.
 //!
 //! [`Checked`] wraps a [`Connection`](crate::Connection) and offers the same door. It shadows the
 //! connection with a simple model that is fed with nothing but the events and the actions, and
@@ -25,29 +37,65 @@
 //! assert_eq!(connection.check(), Ok(()));
 //! ```
 
+mod application;
 mod checker;
+mod choices;
+mod client;
+mod compare;
 mod delays;
+mod driver;
+mod entry;
+mod faults;
+mod fingerprint;
+mod glance;
 mod inbox;
 mod ledger;
 mod liveness;
+mod log;
+mod network;
+mod offer;
+mod queue;
+pub mod reference;
+mod scenario;
+#[cfg(feature = "proptest")]
+mod script;
+mod server;
+mod setup;
+mod step;
 mod story;
+#[cfg(feature = "proptest")]
+pub mod strategies;
+mod weather;
 mod wire;
+mod world;
 
 use alloc::string::String;
 use core::fmt;
 
+pub use application::{Application, Chatter, Hands, Idle};
 pub use checker::Checked;
+pub use choices::Choices;
+pub use driver::{Driver, Stats, Touch};
+pub(crate) use fingerprint::Fingerprint;
+pub use log::{Log, LogDigest};
+pub use scenario::{Scenario, run};
+pub use server::{Answer, Cx, Echo, Link, Server};
+pub use setup::Setup;
+pub use step::{Clock, Inbound, Step, Whom};
+pub use weather::{Fault, Weather, Weights};
+pub use world::{Failure, Rest, World};
+
+use glance::Glance;
 
 use crate::config::Config;
 use crate::error::{Accepted, Rejected};
 use crate::event::Event;
-use crate::status::Status;
 use crate::time::Instant;
 
 /// The invariants by number and name, and how each is read here where its name leaves that open.
 ///
-/// Those that say "by the caller" need two connections, a peer or an allocator, and so a test
-/// around the checker.
+/// Those that say "by the caller" need two connections or an allocator, and so a test around the
+/// checker.
 pub const INVARIANTS: [(u8, &str, &str); 37] = [
     (
         1,
@@ -119,13 +167,13 @@ pub const INVARIANTS: [(u8, &str, &str); 37] = [
         "rejection gives back",
         "Equal to the connection that was given a tick instead, but for the count and the promise of `Writable`; only for cause",
     ),
-    (31, "deterministic", "By the caller: two runs"),
-    (32, "clone goes on alike", "By the caller: clone and go on"),
+    (31, "deterministic", "By the caller: two runs, whose logs have one digest"),
+    (32, "clone goes on alike", "By the caller: clone a world or a scenario, and go on"),
     (33, "wait is stable", ""),
     (34, "notices follow the graph", "And the status agrees"),
     (35, "no panic", "By the caller"),
     (36, "no allocation", "By the caller: a counting allocator"),
-    (37, "comes to rest", "By the caller: a peer without faults"),
+    (37, "comes to rest", "By `World::settle` and `Scenario::settle`"),
 ];
 
 /// A broken invariant.
@@ -175,11 +223,11 @@ struct Moment<'a> {
     event: &'a Event,
     result: &'a Result<Accepted, Rejected>,
     /// Before the event.
-    before: &'a Status,
+    before: &'a Glance,
     /// After due deadlines alone.
-    due: &'a Status,
+    due: &'a Glance,
     /// After the event.
-    after: &'a Status,
+    after: &'a Glance,
 }
 
 impl Moment<'_> {

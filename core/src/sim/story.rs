@@ -2,17 +2,27 @@
 
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
-use crate::event::Event;
+use crate::event::{Event, TransportId};
 use crate::notice::{Notice, State, Warning};
 
+/// What the next action must be.
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
+enum Next {
+    Any,
+    /// The dial that was announced.
+    Dial(TransportId, u32),
+    /// The closed notice.
+    Closed,
+}
+
 /// What the application was told so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Story {
     state: State,
     closed: bool,
     suspended: bool,
-    /// The last action, where the next one must follow from it.
-    last: Option<Action>,
+    /// What the next action must be.
+    next: Next,
     /// A message was refused for want of room, and nobody was told of room since.
     promised: bool,
 }
@@ -23,7 +33,7 @@ impl Story {
             state: State::Connecting,
             closed: false,
             suspended: false,
-            last: None,
+            next: Next::Any,
             promised: false,
         }
     }
@@ -45,21 +55,24 @@ impl Story {
     }
 
     pub(super) fn action(&mut self, action: &Action) -> Verdict {
-        let last = self.last.take();
-        if let Some(Action::Notify(Notice::Dialing { transport, attempt })) = &last {
-            let dial = Action::Dial { transport: *transport, attempt: *attempt };
-            demand!(34, *action == dial, "{last:?} was followed by {action:?}");
+        let next = core::mem::replace(&mut self.next, Next::Any);
+        let follows = match next {
+            Next::Any => true,
+            Next::Dial(transport, attempt) => *action == Action::Dial { transport, attempt },
+            Next::Closed => matches!(action, Action::Notify(Notice::Closed(_))),
+        };
+        demand!(34, follows, "{action:?} came, next is {next:?}");
+        if let Action::Notify(Notice::Dialing { transport, attempt }) = action {
+            self.next = Next::Dial(*transport, *attempt);
         }
-        if let Some(Action::Notify(Notice::StateChanged { to: State::Closed, .. })) = &last {
-            let closed = matches!(action, Action::Notify(Notice::Closed(_)));
-            demand!(34, closed, "the change to closed was followed by {action:?}");
+        if let Action::Notify(Notice::StateChanged { to: State::Closed, .. }) = action {
+            self.next = Next::Closed;
         }
-        self.last = Some(action.clone());
         match action {
             Action::Notify(notice) => self.notice(notice),
             Action::Dial { .. } => {
                 demand!(7, !self.closed, "{action:?} after the closed notice");
-                let told = matches!(last, Some(Action::Notify(Notice::Dialing { .. })));
+                let told = matches!(next, Next::Dial(..));
                 demand!(34, told, "{action:?} was not announced");
                 Ok(())
             }
@@ -135,7 +148,7 @@ impl Story {
         }
         if before.state == State::Closed {
             let paused = matches!(event, Event::PauseReads | Event::ResumeReads);
-            let mut expected = (*before).clone();
+            let mut expected = **before;
             expected.counters = after.counters;
             if paused {
                 expected.reads_paused = after.reads_paused;

@@ -1,8 +1,10 @@
 //! The transports: which one lives, what is written to it and what was flushed.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::Config;
@@ -15,7 +17,7 @@ use crate::time::Instant;
 /// Control frames that may be unflushed: 64 and a close.
 const MAX_CONTROL: usize = 65;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 struct Write {
     /// Bytes written up to and including this one.
     end: u64,
@@ -38,6 +40,9 @@ struct Live {
     unflushed: VecDeque<Write>,
 }
 
+/// The indices of the writes that are flushed now, from the first to the last that is data.
+pub(super) type Flushed = core::ops::RangeInclusive<u64>;
+
 /// Every transport so far.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Wire {
@@ -52,6 +57,18 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new() -> Self {
         Self { last: 0, live: None, owed: None, opening: None }
+    }
+
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        let Self { last, live, owed, opening } = self;
+        (last, owed, opening).hash(to);
+        let Some(live) = live else { return };
+        let Live { id, dialled, open, lingers, close_written, writes, bytes, flushed, unflushed } =
+            live;
+        (id, open, close_written, writes, bytes, flushed, unflushed).hash(to);
+        to.instant(*dialled);
+        to.optional(*lingers);
     }
 
     pub(super) fn id(&self) -> Option<TransportId> {
@@ -74,19 +91,22 @@ impl Wire {
     }
 
     /// Takes what an event says of a transport; returns the indices of data now flushed.
-    pub(super) fn event(&mut self, moment: &Moment<'_>) -> Result<Vec<u64>, super::Violation> {
-        let Some(id) = super::checker::event_transport(moment.event) else { return Ok(Vec::new()) };
+    pub(super) fn event(
+        &mut self,
+        moment: &Moment<'_>,
+    ) -> Result<Option<Flushed>, super::Violation> {
+        let Some(id) = super::checker::event_transport(moment.event) else { return Ok(None) };
         if *moment.result != Ok(Accepted::Done) {
             if let Event::Opened { .. } = moment.event
                 && self.knows(id)
             {
                 self.owed = Some(id);
             }
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let event = moment.event;
         demand!(6, self.id() == Some(id), "{event:?} took effect, live is {:?}", self.id());
-        let Some(live) = &mut self.live else { return Ok(Vec::new()) };
+        let Some(live) = &mut self.live else { return Ok(None) };
         match event {
             Event::Opened { capabilities, .. } => {
                 demand!(6, live.open.is_none(), "{event:?} took effect twice");
@@ -119,7 +139,7 @@ impl Wire {
             | Event::PauseReads
             | Event::ResumeReads => {}
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
     pub(super) fn action(&mut self, now: Instant, action: &Action) -> Verdict {
@@ -240,13 +260,14 @@ impl Wire {
 }
 
 impl Live {
-    fn take(&mut self, flushed: impl Fn(&Write) -> bool) -> Vec<u64> {
-        let mut data = Vec::new();
+    fn take(&mut self, flushed: impl Fn(&Write) -> bool) -> Option<Flushed> {
+        let mut data: Option<Flushed> = None;
         while self.unflushed.front().is_some_and(&flushed) {
             let Some(write) = self.unflushed.pop_front() else { break };
             self.flushed = write.end;
             if write.data {
-                data.push(write.index);
+                let first = data.map_or(write.index, |data| *data.start());
+                data = Some(first..=write.index);
             }
         }
         data

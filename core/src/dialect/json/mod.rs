@@ -9,6 +9,7 @@ mod tests;
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,12 @@ impl Default for JsonConfig {
 /// as a string. `max_depth` does not bound what is sent. Without `envelope` all goes out as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json {
+    /// Nothing of it ever changes, so clones share it.
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
     config: JsonConfig,
     /// The heartbeats, if they are literals.
     literals: Option<Text>,
@@ -106,24 +113,25 @@ impl Json {
             }
         };
         let envelope_head = write::envelope_head(&config.id_field);
-        Self { config, literals, ping, pong, envelope_head }
+        Self { parts: Arc::new(Parts { config, literals, ping, pong, envelope_head }) }
     }
 
     /// Reads an inbound text.
     fn read(&self, text: &str) -> Reading {
-        if let Some(heartbeat) = self.literals.as_ref().and_then(|pair| pair.heartbeat(text)) {
+        if let Some(heartbeat) = self.parts.literals.as_ref().and_then(|pair| pair.heartbeat(text))
+        {
             return Reading::Consumed(heartbeat);
         }
         if read::first_byte(text) != Some(b'{') {
             return Reading::Message { id: None };
         }
-        if let Some(at) = read::too_deep(text, self.config.max_depth) {
+        if let Some(at) = read::too_deep(text, self.parts.config.max_depth) {
             return Reading::TooDeep { at };
         }
-        let Some(fields) = Fields::read(text, &self.config.id_field) else {
+        let Some(fields) = Fields::read(text, &self.parts.config.id_field) else {
             return Reading::Message { id: None };
         };
-        if let HeartbeatFrames::Json { ping, pong, .. } = &self.config.heartbeat {
+        if let HeartbeatFrames::Json { ping, pong, .. } = &self.parts.config.heartbeat {
             if fields.is_kind(pong) {
                 return Reading::Consumed(Meaning::Pong);
             }
@@ -131,7 +139,7 @@ impl Json {
                 return Reading::Consumed(Meaning::Ping);
             }
         }
-        match fields.ack().filter(|_| self.config.acks) {
+        match fields.ack().filter(|_| self.parts.config.acks) {
             Some(Ack::Good { id, cumulative }) => {
                 Reading::Consumed(Meaning::Ack { id, cumulative })
             }
@@ -161,7 +169,7 @@ impl Dialect for Json {
             Reading::Consumed(meaning) => meaning,
             Reading::Message { id } => Meaning::Message { payload, id },
             Reading::TooDeep { at } => {
-                let limit = self.config.max_depth;
+                let limit = self.parts.config.max_depth;
                 let detail = format!("JSON nests deeper than max_depth {limit} at byte {at}");
                 Meaning::Unreadable { payload, detail: detail.into() }
             }
@@ -177,17 +185,17 @@ impl Dialect for Json {
             Class::Acknowledged => true,
             Class::Volatile | Class::Queued => false,
         };
-        if acknowledged && !(self.config.acks && self.config.envelope) {
+        if acknowledged && !(self.parts.config.acks && self.parts.config.envelope) {
             return Err((payload, EncodeError::NoAcks));
         }
-        if !self.config.envelope {
+        if !self.parts.config.envelope {
             return Ok(Encoded { payload, id: None });
         }
         let text = match &payload {
             Payload::Text(text) => text,
             Payload::Binary(_) => return Err((payload, EncodeError::BinaryInText)),
         };
-        let object = Fields::read(text, &self.config.id_field);
+        let object = Fields::read(text, &self.parts.config.id_field);
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return Ok(Encoded { payload, id: Some(id) });
         }
@@ -197,35 +205,35 @@ impl Dialect for Json {
         } else {
             Data::Text(text)
         };
-        let envelope = write::envelope(&self.envelope_head, id, data, context.unix_ms);
+        let envelope = write::envelope(&self.parts.envelope_head, id, data, context.unix_ms);
         Ok(Encoded { payload: Payload::Text(envelope), id: Some(id) })
     }
 
     fn ping(&mut self, unix_ms: u64) -> Option<Payload> {
-        match &self.config.heartbeat {
+        match &self.parts.config.heartbeat {
             HeartbeatFrames::Json { ping, timestamp: true, .. } => {
                 Some(Payload::Text(write::heartbeat(ping, Some(unix_ms))))
             }
             HeartbeatFrames::None
             | HeartbeatFrames::Literals { .. }
-            | HeartbeatFrames::Json { .. } => self.ping.clone(),
+            | HeartbeatFrames::Json { .. } => self.parts.ping.clone(),
         }
     }
 
     fn pong(&mut self, _unix_ms: u64) -> Option<Payload> {
-        self.pong.clone()
+        self.parts.pong.clone()
     }
 
     fn ack(&mut self, id: u64) -> Option<Payload> {
-        self.config.acknowledge.then(|| Payload::Text(write::ack(id)))
+        self.parts.config.acknowledge.then(|| Payload::Text(write::ack(id)))
     }
 
     fn has_heartbeat(&self) -> bool {
-        self.config.heartbeat != HeartbeatFrames::None
+        self.parts.config.heartbeat != HeartbeatFrames::None
     }
 
     fn rewrites(&self) -> bool {
-        self.config.envelope
+        self.parts.config.envelope
     }
 
     fn redact(&self, payload: &Payload, way: Way, label: u64) -> Payload {

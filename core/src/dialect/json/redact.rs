@@ -22,12 +22,12 @@ impl Json {
     }
 
     fn received_stand_in(&self, text: &str, payload: &Payload, label: u64) -> Payload {
-        if self.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some()) {
+        if self.parts.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some()) {
             // Its words stand in the config.
             return payload.clone();
         }
         let size = text.len();
-        let heartbeat = |pong: bool| match &self.config.heartbeat {
+        let heartbeat = |pong: bool| match &self.parts.config.heartbeat {
             HeartbeatFrames::Json { ping, pong: answer, .. } => {
                 write::heartbeat(if pong { answer } else { ping }, None).to_string()
             }
@@ -49,20 +49,20 @@ impl Json {
                 Meaning::Message { .. } | Meaning::Unreadable { .. } => filler(payload, label),
             },
             Reading::Message { id: Some(id) } => self.with_id(id, size),
-            Reading::Message { id: None } => match &self.literals {
+            Reading::Message { id: None } => match &self.parts.literals {
                 Some(pair) => pair.harmless(label, |label| filler(payload, label)),
                 None => filler(payload, label),
             },
-            Reading::TooDeep { at } => too_deep(at, self.config.max_depth, size),
+            Reading::TooDeep { at } => too_deep(at, self.parts.config.max_depth, size),
         }
     }
 
     fn sent_stand_in(&self, text: &str, payload: &Payload, label: u64) -> Payload {
-        if !self.config.envelope {
+        if !self.parts.config.envelope {
             return filler(payload, label);
         }
         let size = text.len();
-        let object = Fields::read(text, &self.config.id_field);
+        let object = Fields::read(text, &self.parts.config.id_field);
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return self.with_id(id, size);
         }
@@ -76,7 +76,7 @@ impl Json {
 
     /// An object with this id and nothing else.
     fn with_id(&self, id: u64, size: usize) -> Payload {
-        self.padded(format!("{}{id}}}", self.envelope_head), size)
+        self.padded(format!("{}{id}}}", self.parts.envelope_head), size)
     }
 
     /// White space around it changes no meaning, unless it makes a literal of it.
@@ -90,7 +90,7 @@ impl Json {
             padded
         };
         let is_literal =
-            |text: &str| self.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some());
+            |text: &str| self.parts.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some());
         let padded = (0..=room.min(2)).map(with).find(|text| !is_literal(text));
         Payload::from(padded.unwrap_or(text))
     }

@@ -1,11 +1,39 @@
-//! Arbitrary configurations and steps: mostly what a driver would do, and some nonsense.
+//! Strategies for `proptest` (feature `proptest`): configs, scripts of events, weather.
+//!
+//! What is drawn is mostly what a driver would do, with some nonsense. All of it shrinks well,
+//! because everything names things relatively and small numbers are the simple ones: a failing
+//! case loses the steps and the faults that it does not need, the rest move to the beginning and
+//! become the plainest of their kind, and the config loses what does not matter. With a reference
+//! model that forgets to send again what is not acknowledged, 150 steps come down to these:
+//!
+//! ```text
+//! setup = Setup { dialect: 2, max_bytes: 26, ack_timeout: 9, interval: 6, deadline: 7, .. }
+//! steps = [Send(0, 3, None), Opened(Current, 0), Send(0, 0, None), Flushed(Current, 0),
+//!          Receive(Current, Ack(0, false)), Tick(Deadline), Tick(Deadline)]
+//! ```
+//!
+//! ```
+//! use perennial_core::sim::{run, strategies};
+//! use proptest::prelude::*;
+//!
+//! proptest!(|(setup in strategies::setup(), seed: u64, steps in strategies::steps())| {
+//!     // Every invariant is checked after every step.
+//!     run(setup.config(), seed, &steps)?;
+//! });
+//! ```
+
+use alloc::vec;
+use alloc::vec::Vec;
 
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::*;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-use crate::scenario::{Clock, Inbound, Step, Whom};
-use crate::setup::Setup;
+pub use super::script::{Script, ScriptTree, script};
+use super::setup::Setup;
+use super::step::{CLOSE_CODES, Clock, Inbound, Step, Whom};
+use super::weather::{Fault, Weather, Weights};
+use crate::time::Duration;
 
 /// Any config, made of small numbers. Shrinks towards [`Setup::default`].
 pub fn setup() -> impl Strategy<Value = Setup> {
@@ -90,6 +118,7 @@ fn clock() -> impl Strategy<Value = Clock> {
     prop_oneof![
         8 => Just(Clock::Deadline),
         4 => (0..=100_u8).prop_map(Clock::Late),
+        1 => Just(Clock::JustBefore),
         4 => Just(Clock::Early),
         4 => any::<u8>().prop_map(Clock::By),
         1 => any::<u8>().prop_map(Clock::Back),
@@ -115,8 +144,7 @@ fn inbound() -> impl Strategy<Value = Inbound> {
 }
 
 fn close_code() -> impl Strategy<Value = Option<u16>> {
-    let codes = vec![1000, 1001, 1012, 1013, 1011, 4002, 1006, 4001, 1008, 1002, 0, 65_535];
-    option::weighted(0.9, proptest::sample::select(codes))
+    option::weighted(0.9, proptest::sample::select(&CLOSE_CODES[..]))
 }
 
 /// Steps that a driver, a peer and an application might take.
@@ -205,11 +233,103 @@ pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![25 => plausible(), 1 => nonsense()]
 }
 
-/// A hundred steps and more. Shrinks to as few as show the same.
+/// A script of at least a hundred steps. Shrinks to as few as show the same.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let some = prop_oneof![2 => step().prop_map(|step| vec![step]), 1 => exchange()];
     prop_oneof![
-        6 => vec(some, 1..200).prop_map(|some| some.concat()),
-        1 => vec(nonsense(), 1..150),
+        6 => script(some, 100..200).prop_map(|some| some.concat()),
+        1 => script(nonsense(), 100..150),
     ]
+}
+
+fn ms(millis: core::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+    millis.prop_map(Duration::from_millis)
+}
+
+/// Any weather, in the milliseconds of a [`setup`]. Shrinks towards [`Weather::CALM`], and loses
+/// the kinds of faults that do not matter.
+pub fn weather() -> impl Strategy<Value = Weather> {
+    let slow = (ms(0..8), ms(0..12), ms(0..12), ms(0..10), ms(0..6), ms(0..1_000));
+    let odd =
+        (0..600_u16, 0..100_u16, prop_oneof![3 => Just(0_u16), 1 => Just(1_000)], 0..1_000_u16);
+    let every = option::weighted(0.9, ms(5..400));
+    (slow, odd, every, weights()).prop_map(|(slow, odd, every, faults)| {
+        let (latency, jitter, handshake, flush, late, lasts) = slow;
+        let (partial, pieces, browser, stale) = odd;
+        Weather {
+            latency,
+            jitter,
+            handshake,
+            flush,
+            partial,
+            pieces,
+            late,
+            browser,
+            stale,
+            every,
+            lasts,
+            faults,
+        }
+    })
+}
+
+fn weights() -> impl Strategy<Value = Weights> {
+    proptest::array::uniform13(prop_oneof![1 => Just(0_u16), 3 => Just(1), 1 => Just(4)]).prop_map(
+        |weights| {
+            let [fin, reset, silence, stall, refuse_dial, refuse_handshake, rest @ ..] = weights;
+            let [slow_handshake, close, clock_jump, clock_back, rest @ ..] = rest;
+            let [late_tick, stop_reading, stale] = rest;
+            Weights {
+                fin,
+                reset,
+                silence,
+                stall,
+                refuse_dial,
+                refuse_handshake,
+                slow_handshake,
+                close,
+                clock_jump,
+                clock_back,
+                late_tick,
+                stop_reading,
+                stale,
+            }
+        },
+    )
+}
+
+/// A fault. Shrinks towards a plain [`Fault::Fin`].
+pub fn fault() -> impl Strategy<Value = Fault> {
+    let lasts = || ms(0..1_000);
+    let status = proptest::sample::select(&[503_u16, 429, 500, 502][..]);
+    let direction = prop_oneof![Just((true, true)), Just((true, false)), Just((false, true))];
+    let silent = prop_oneof![2 => lasts(), 1 => Just(Duration::MAX)];
+    prop_oneof![
+        Just(Fault::Fin),
+        Just(Fault::Reset),
+        Just(Fault::RefuseDial),
+        Just(Fault::NoHandshake),
+        proptest::sample::select(&[1001_u16, 1000, 1011, 1012, 1013, 4000][..])
+            .prop_map(Fault::Close),
+        (direction, silent).prop_map(|((inbound, outbound), lasts)| {
+            Fault::Silence { inbound, outbound, lasts }
+        }),
+        lasts().prop_map(Fault::Stall),
+        (status, option::of(lasts()))
+            .prop_map(|(status, retry_after)| Fault::RefuseHandshake { status, retry_after }),
+        lasts().prop_map(Fault::SlowHandshake),
+        lasts().prop_map(Fault::LateTick),
+        lasts().prop_map(Fault::StopReading),
+        lasts().prop_map(Fault::ClockJump),
+        lasts().prop_map(Fault::ClockBack),
+        any::<u8>().prop_map(Fault::Stale),
+    ]
+}
+
+/// Up to a dozen faults, each after so long from the beginning: what [`World::fault_in`] takes.
+/// Shrinks towards few and early ones.
+///
+/// [`World::fault_in`]: super::World::fault_in
+pub fn forecast() -> impl Strategy<Value = Vec<(Duration, Fault)>> {
+    vec((ms(0..3_000), fault()), 0..12)
 }

@@ -1,13 +1,13 @@
 //! Configurations made of small numbers, so that every limit is met within a few events.
 
-use perennial_core::{
+use super::choices::Choices;
+use crate::{
     Backoff, Class, CloseRule, Config, DialectConfig, Duration, HeartbeatFrames, HeartbeatStyle,
     Jitter, JsonConfig, Overflow,
 };
 
 /// What a config is made of. Every value of it makes a valid one; times are in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Setup {
     /// Dial only when asked to.
     pub manual: bool,
@@ -81,6 +81,10 @@ pub struct Setup {
     pub acknowledge: bool,
 }
 
+fn often_off(c: &mut Choices<'_>) -> u8 {
+    if c.chance(333) { 1 + c.below(255) as u8 } else { 0 }
+}
+
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -94,6 +98,48 @@ fn optional(value: impl Into<u64>) -> Option<Duration> {
 }
 
 impl Setup {
+    /// A setup by choice; what seldom matters is mostly off.
+    #[must_use]
+    pub fn choose(c: &mut Choices<'_>) -> Self {
+        Self {
+            manual: c.chance(100),
+            fail_fast: c.chance(100),
+            dial_timeout: 1 + c.below(200) as u8,
+            backoff: c.below(4) as u8,
+            base: c.below(61) as u8,
+            growth: c.below(61) as u8,
+            cap: c.below(401) as u16,
+            jitter: c.below(4) as u8,
+            max_attempts: if c.chance(300) { 1 + c.below(6) as u8 } else { 0 },
+            max_outage: if c.chance(300) { 20 + c.below(2_000) as u16 } else { 0 },
+            stable_after: c.byte(),
+            suspend_after: often_off(c),
+            fail_on_suspend: c.chance(500),
+            max_retry_after: c.below(2_001) as u16,
+            style: c.below(4) as u8,
+            interval: 1 + c.below(200) as u8,
+            deadline: 1 + c.below(200) as u8,
+            misses: c.below(4) as u8,
+            quiet_only: c.chance(500),
+            stale_after: often_off(c),
+            jump: c.byte(),
+            probe_deadline: c.byte(),
+            close_timeout: c.byte(),
+            drain: c.byte(),
+            max_messages: c.below(8) as u8,
+            max_bytes: c.byte(),
+            overflow: c.below(4) as u8,
+            class: c.below(3) as u8,
+            ttl: often_off(c),
+            credit: 1 + c.below(200) as u8,
+            ack_timeout: 1 + c.below(100) as u8,
+            ack_window: c.below(4) as u8,
+            dedupe: c.below(5) as u8,
+            dialect: c.below(6) as u8,
+            acknowledge: c.chance(500),
+        }
+    }
+
     /// The config.
     ///
     /// # Panics

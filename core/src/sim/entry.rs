@@ -1,0 +1,73 @@
+//! A message in the ledger.
+
+use core::hash::Hash as _;
+
+use super::fingerprint::Fingerprint;
+use crate::config::Class;
+use crate::event::TransportId;
+use crate::frame::Payload;
+use crate::time::Instant;
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    Queued,
+    /// Written as this index.
+    Written(u64),
+    /// Flushed at that time, and not of class acknowledged: its notice is due.
+    Flushed,
+    /// Flushed at that time, and awaits its acknowledgement.
+    Awaiting(Instant),
+    /// Acknowledged: its notice is due.
+    Acknowledged,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) seq: u64,
+    pub(super) id: Option<u64>,
+    pub(super) payload: Payload,
+    pub(super) class: Class,
+    pub(super) expires: Option<Instant>,
+    pub(super) place: Place,
+    /// Whether it was ever written.
+    pub(super) written: bool,
+    /// For class volatile: the transport that was open when it was accepted.
+    pub(super) transport: Option<TransportId>,
+}
+
+impl Entry {
+    /// Takes what decides on what comes next.
+    pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
+        let Entry { seq, id, payload, class, expires, place, written, transport } = self;
+        (seq, id, payload, class, written, transport).hash(to);
+        to.optional(*expires);
+        match place {
+            Place::Queued => 0_u64.hash(to),
+            Place::Written(index) => (1_u64, index).hash(to),
+            Place::Flushed => 2_u64.hash(to),
+            Place::Acknowledged => 3_u64.hash(to),
+            Place::Awaiting(since) => to.instant(*since),
+        }
+    }
+}
+
+/// What the messages add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub(super) queued: usize,
+    pub(super) bytes: usize,
+    /// Bytes that await more than an acknowledgement.
+    pub(super) unsent: usize,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, entry: &Entry) {
+        let size = entry.payload.len();
+        self.bytes += size;
+        self.queued += usize::from(entry.place == Place::Queued);
+        if !matches!(entry.place, Place::Awaiting(_)) {
+            self.unsent += size;
+        }
+    }
+}
