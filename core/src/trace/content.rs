@@ -172,6 +172,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn content_comes_back(
             pieces in prop::collection::vec((any::<String>(), any::<char>(), 0..40_usize), 0..4),
