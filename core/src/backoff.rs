@@ -191,7 +191,7 @@ mod tests {
             let backoff = Backoff::Exponential { base: ms(100), factor_percent: 200 };
             let config = retry(backoff, jitter, ms(1000));
             // Enough to come near both ends.
-            let rounds = if cfg!(miri) { 200 } else { 2_000 };
+            let rounds = if cfg!(miri) { 100 } else { 2_000 };
             let spread: Vec<_> =
                 (0..rounds).map(|seed| delays(&config, seed, 12)[11].delay).collect();
             let least = *spread.iter().min().expect("some");

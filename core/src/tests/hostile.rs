@@ -76,7 +76,7 @@ fn a_flood_of_pings_and_ids_is_answered_within_bounds() {
     harness.capabilities = Capabilities { answers_pings: false, ..Capabilities::SOCKET };
     harness.flushes = false;
     harness.open();
-    for id in 0..5_000 {
+    for id in 0..crate::testing::rounds(5_000) {
         harness.receive_text(&alloc::format!("{{\"id\":{id}}}"));
         harness.receive_text(r#"{"type":"ping"}"#);
         harness.receive(Frame::Ping(crate::Bytes::new()));
