@@ -257,7 +257,7 @@ mod tests {
     fn ids_that_collide_under_one_key_do_not_under_another() {
         let window = if cfg!(miri) { 80 } else { 512 };
         let mut known = Dedupe::new(window, 1);
-        known.table = vec![EMPTY; 1_024];
+        known.table = vec![EMPTY; (2 * window).next_power_of_two()];
         let colliding: Vec<u64> = (0..).filter(|id| known.home(*id) == 0).take(window).collect();
         let search = |key| {
             let mut dedupe = Dedupe::new(window, key);

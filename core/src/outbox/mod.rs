@@ -256,7 +256,7 @@ impl Outbox {
                 }
                 (Place::Written | Place::Awaiting, Class::Volatile | Class::Queued) => {
                     planted!(output, MessageLost => if self.loses(index) { continue });
-                    planted!(output, UncertainFlushed => if self.pretends(index, output) { continue });
+                    planted!(output, UncertainFlushed => if self.lies(index, output) { continue });
                     self.fail(index, Fate::Uncertain(Doubt::Lost), output);
                 }
                 (Place::Queued, Class::Volatile) => {

@@ -26,7 +26,7 @@ impl Outbox {
     }
 
     /// Says that a message was flushed, of which nobody knows.
-    pub(super) fn pretends(&mut self, index: usize, output: &mut Output) -> bool {
+    pub(super) fn lies(&mut self, index: usize, output: &mut Output) -> bool {
         let Entry { seq, id, .. } = self.entries[index];
         output.counters.flushed += 1;
         output.notify(Notice::Flushed { seq, id });
