@@ -3,8 +3,12 @@
 
 mod seen;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::take;
+
+use proptest::collection;
+use proptest::prelude::{Strategy, any};
 
 use crate::{
     Accepted, Action, Backoff, BuiltIn, Bytes, Capabilities, Class, CloseFrame, Config,
@@ -35,6 +39,11 @@ pub(crate) fn cases(default: u32) -> proptest::test_runner::Config {
         failure_persistence: keep,
         ..proptest::test_runner::Config::default()
     }
+}
+
+/// Any text. `any::<String>` reads a regular expression for each, which takes Miri seconds.
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
+    collection::vec(any::<char>(), 0..32).prop_map(String::from_iter)
 }
 
 pub(crate) const fn ms(millis: u64) -> Duration {
