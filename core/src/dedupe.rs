@@ -296,7 +296,7 @@ mod tests {
             key: u64,
             ids in prop::collection::vec(
                 prop_oneof![8 => 0_u64..60, 1 => any::<u64>()],
-                0..400,
+                0..if cfg!(miri) { 100 } else { 400 },
             ),
         ) {
             let mut dedupe = Dedupe::new(window, key);
