@@ -16,7 +16,8 @@ impl<D: Dialect> Connection<D> {
         if !code::may_be_sent(close.code) {
             return Err(Rejected::InvalidClose(close));
         }
-        if !matches!(self.phase, Phase::Closing(_) | Phase::Closed) {
+        let again = planted!(self.output, ClosedTwice);
+        if again || !matches!(self.phase, Phase::Closing(_) | Phase::Closed) {
             self.begin_close(now, close);
         }
         Ok(Accepted::Done)
@@ -76,6 +77,7 @@ impl<D: Dialect> Connection<D> {
         self.draining = None;
         self.outbox.drop_unsent(&mut self.output);
         self.timers.arm(Timer::Close, now + self.config.close.timeout);
+        planted!(self.output, CloseUnbounded => self.timers.disarm(Timer::Close));
         self.phase = Phase::Closing(Closing { by, code: close.code, reason, answered: false });
         if let Some(transport) = &mut self.transport {
             transport.control(Frame::Close(Some(close)));
@@ -125,7 +127,9 @@ impl<D: Dialect> Connection<D> {
         }
         self.abort();
         self.outbox.fail_all(DropReason::Closed, Doubt::Closed, &mut self.output);
-        self.timers = Timers::new();
+        if !planted!(self.output, DialAfterClose) {
+            self.timers = Timers::new();
+        }
         self.draining = None;
         self.suspended = false;
         self.phase = Phase::Closed;

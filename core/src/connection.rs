@@ -143,10 +143,14 @@ impl<D: Dialect> Connection<D> {
 
     fn dispatch(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
         match event {
-            Event::Tick => Ok(Accepted::Done),
+            Event::Tick => {
+                planted!(self.output, EarlyTickActs => self.postpone_ping(now));
+                Ok(Accepted::Done)
+            }
 
             Event::Send(message) => self.send(now, message).inspect_err(|_| {
                 self.output.counters.rejected += 1;
+                planted!(self.output, RejectionCounts => self.output.counters.accepted += 1);
             }),
             Event::Cancel(seq) => {
                 if self.outbox.cancel(seq, &mut self.output) {
@@ -168,10 +172,12 @@ impl<D: Dialect> Connection<D> {
             Event::ResumeReads => Ok(self.resume_reads(now)),
 
             Event::Opened { transport, capabilities } => {
-                if self.is_current(transport) && matches!(self.phase, Phase::Dialing) {
+                let current = self.is_current(transport) || planted!(self.output, StaleOpenActs);
+                if current && matches!(self.phase, Phase::Dialing) {
                     self.opened(now, capabilities);
                     return Ok(Accepted::Done);
                 }
+                planted!(self.output, LateOpenKept => return Ok(self.stale()));
                 // Whoever opened it thinks it is wanted. It is not.
                 if transport.get() <= self.last_transport && !self.is_current(transport) {
                     self.output.push(Action::Abort { transport });
@@ -221,7 +227,7 @@ impl<D: Dialect> Connection<D> {
                 Ok(Accepted::Done)
             }
             Event::Ended { transport, end } => {
-                if !self.is_current(transport) {
+                if !self.is_current(transport) && !planted!(self.output, StaleEndActs) {
                     return Ok(self.stale());
                 }
                 self.ended(now, end);
@@ -273,6 +279,7 @@ impl<D: Dialect> Connection<D> {
 
     /// Holds a clock that goes backwards.
     fn advance(&mut self, now: Instant) -> Instant {
+        planted!(self.output, ClockBackwards => self.now = now);
         if now < self.now {
             self.output.counters.clock_backwards += 1;
             // The closed notice is the last.

@@ -218,6 +218,7 @@ pub(crate) fn patience(config: &Config, pings: Pings) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     fn at(millis: u64) -> Instant {
         Instant::from_millis(millis)
@@ -242,6 +243,23 @@ mod tests {
         let answer = heartbeat.protocol_pong(at(30), &first).expect("it matches");
         assert_eq!(answer.rtt, Duration::from_millis(20));
         assert_eq!(heartbeat.protocol_pong(at(30), &first), None, "twice");
+    }
+
+    #[test]
+    fn only_what_a_pong_may_still_answer_is_known() {
+        let mut heartbeat = heartbeat(Pings::Protocol);
+        assert!(!heartbeat.knows(&0_u64.to_be_bytes()), "the places are empty");
+        let probe = heartbeat.ping(at(10));
+        heartbeat.probe();
+        assert!(heartbeat.knows(&probe));
+        assert!(!heartbeat.knows(&1_u64.to_be_bytes()) && !heartbeat.knows(b"short"));
+        let later: Vec<_> = (0..20).map(|n| heartbeat.ping(at(20 + n))).collect();
+        assert!(heartbeat.knows(&probe), "the probe is not forgotten");
+        for (index, ping) in later.iter().enumerate() {
+            assert_eq!(heartbeat.knows(ping), index >= later.len() - REMEMBERED, "{index}");
+        }
+        heartbeat.protocol_pong(at(50), &probe).expect("it matches");
+        assert!(!heartbeat.knows(&probe), "answered");
     }
 
     #[test]

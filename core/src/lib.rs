@@ -146,6 +146,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+/// Whether a fault was planted, or what to do if it was. Here, none ever was: see `planted.rs`.
+#[cfg(not(perennial_planted))]
+macro_rules! planted {
+    ($output:expr, $fault:ident) => {
+        false
+    };
+    ($output:expr, $fault:ident => $do:expr) => {};
+}
+#[cfg(perennial_planted)]
+#[macro_use]
+pub mod planted;
+
 mod action;
 mod backoff;
 mod closing;

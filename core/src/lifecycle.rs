@@ -1,6 +1,7 @@
 //! Dialling, opening, losing, and dialling again.
 
 use crate::action::Action;
+use crate::backoff::Advised;
 use crate::connection::Connection;
 use crate::dialect::Dialect;
 use crate::error::Accepted;
@@ -17,6 +18,7 @@ use crate::transport::Transport;
 impl<D: Dialect> Connection<D> {
     /// Opens a new transport. The old one, if it lingers, goes first.
     pub(crate) fn dial(&mut self, now: Instant) {
+        planted!(self.output, DialWithoutAbort => self.transport = None);
         self.abort();
         self.last_transport += 1;
         let transport = TransportId(self.last_transport);
@@ -24,8 +26,11 @@ impl<D: Dialect> Connection<D> {
         self.output.counters.attempts += 1;
         self.transport = Some(Transport::new(transport));
         self.phase = Phase::Dialing;
-        self.timers.disarm(Timer::Retry);
+        if !planted!(self.output, TwoReconnects) {
+            self.timers.disarm(Timer::Retry);
+        }
         self.timers.arm(Timer::Dial, now + self.config.connect.dial_timeout);
+        planted!(self.output, DialUnbounded => self.timers.disarm(Timer::Dial));
         self.output.notify(Notice::Dialing { transport, attempt: self.attempts });
         self.output.push(Action::Dial { transport, attempt: self.attempts });
     }
@@ -77,6 +82,7 @@ impl<D: Dialect> Connection<D> {
         });
         self.output.notify(Notice::StateChanged { from, to: State::Open, transport, reason: None });
         self.start_liveness(now, pings);
+        planted!(self.output, ResetOnOpen => self.stable());
     }
 
     /// The dial failed, and its transport is gone.
@@ -166,6 +172,7 @@ impl<D: Dialect> Connection<D> {
         let retry = &self.config.retry;
         let advised = match classify(retry, &reason) {
             Verdict::Retry(advised) => advised,
+            Verdict::Final(_) if planted!(self.output, FatalRetried) => Advised::Nothing,
             Verdict::Final(by) => return self.finish(now, by, reason.code(), false, reason),
         };
         if self.draining.is_some() && self.outbox.is_empty() {
@@ -175,11 +182,14 @@ impl<D: Dialect> Connection<D> {
             let reason = Reason::FirstFailed(reason.into());
             return self.finish(now, policy, reason.code(), false, reason);
         }
-        if retry.max_attempts.is_some_and(|most| self.attempts >= most) {
+        let limited = !planted!(self.output, AttemptsUnlimited);
+        if limited && retry.max_attempts.is_some_and(|most| self.attempts >= most) {
             let reason = Reason::MaxAttempts(reason.into());
             return self.finish(now, policy, reason.code(), false, reason);
         }
         let wait = self.schedule.next(retry, self.suspended, advised);
+        #[cfg(perennial_planted)]
+        let wait = self.spoil(wait);
         self.phase = Phase::Waiting;
         self.timers.arm(Timer::Retry, now + wait.delay);
         self.output.notify(Notice::Retrying {

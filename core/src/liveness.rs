@@ -20,6 +20,7 @@ impl<D: Dialect> Connection<D> {
     }
 
     fn fire_all(&mut self, now: Instant) {
+        planted!(self.output, PingBurst => self.make_up_for_pings(now));
         // A timer that is armed for the same instant again (a retry without delay) acts in the
         // same turn; each other one is armed for later, so the loop ends.
         while let Some(timer) = self.timers.pop_due(now) {
@@ -131,7 +132,7 @@ impl<D: Dialect> Connection<D> {
     }
 
     /// Sends a ping, whatever else is being sent, and plans the next.
-    fn ping(&mut self, now: Instant) {
+    pub(crate) fn ping(&mut self, now: Instant) {
         let frame = match self.heartbeat.pings {
             Pings::Protocol | Pings::Server => Some(Frame::Ping(self.heartbeat.ping(now))),
             Pings::Application => self.dialect.ping(self.unix_ms(now)).map(|ping| {
@@ -225,7 +226,8 @@ impl<D: Dialect> Connection<D> {
         };
         let Some(answer) = answer else { return };
         self.output.notify(Notice::Pong { rtt: answer.rtt });
-        if answer.probe {
+        planted!(self.output, AnyPongForProbe => self.heartbeat.forget_probe());
+        if answer.probe || planted!(self.output, AnyPongForProbe) {
             self.timers.disarm(Timer::Probe);
             if self.heartbeat.pings == Pings::Server {
                 self.expect_sound(now);
@@ -250,6 +252,7 @@ impl<D: Dialect> Connection<D> {
     /// The driver stopped reading: silence proves nothing.
     pub(crate) fn pause_reads(&mut self) -> Accepted {
         self.reads_paused = true;
+        planted!(self.output, DeadWhilePaused => return Accepted::Done);
         for timer in [Timer::Pong, Timer::Probe, Timer::Stale] {
             self.timers.disarm(timer);
         }

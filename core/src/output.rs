@@ -18,11 +18,18 @@ const BUSY: usize = 256;
 pub(crate) struct Output {
     queue: VecDeque<Action>,
     pub(crate) counters: Counters,
+    #[cfg(perennial_planted)]
+    pub(crate) planted: Option<crate::planted::Fault>,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { queue: VecDeque::with_capacity(16), counters: Counters::default() }
+        Self {
+            queue: VecDeque::with_capacity(16),
+            counters: Counters::default(),
+            #[cfg(perennial_planted)]
+            planted: None,
+        }
     }
 
     pub(crate) fn is_busy(&self) -> bool {

@@ -3,8 +3,12 @@
 
 mod seen;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::take;
+
+use proptest::collection;
+use proptest::prelude::{Strategy, any};
 
 use crate::{
     Accepted, Action, Backoff, BuiltIn, Bytes, Capabilities, Class, CloseFrame, Config,
@@ -15,6 +19,32 @@ use crate::{
 
 /// More actions than any one event may cause in these tests.
 const TOO_MANY: usize = 100_000;
+
+/// So many rounds of a loop, or a fiftieth under Miri, which is some hundred times slower.
+pub(crate) const fn rounds(count: u32) -> u32 {
+    if cfg!(miri) { count.div_ceil(50) } else { count }
+}
+
+/// So many cases of a property, or `PROPTEST_CASES`.
+pub(crate) fn cases(default: u32) -> proptest::test_runner::Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    // Under Miri there is no directory where a failure could be kept.
+    let keep = if cfg!(miri) {
+        None
+    } else {
+        proptest::test_runner::Config::default().failure_persistence
+    };
+    proptest::test_runner::Config {
+        cases: rounds(cases.unwrap_or(default)),
+        failure_persistence: keep,
+        ..proptest::test_runner::Config::default()
+    }
+}
+
+/// Any text. `any::<String>` reads a regular expression for each, which takes Miri seconds.
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
+    collection::vec(any::<char>(), 0..32).prop_map(String::from_iter)
+}
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

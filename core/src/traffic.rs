@@ -22,7 +22,9 @@ impl<D: Dialect> Connection<D> {
         let seq = outbox.accept(message, config, dialect, now, open, output)?;
         if let Some(expires) = outbox.newest_expiry() {
             self.timers.arm_earlier(Timer::Ttl, expires);
+            planted!(self.output, NeverExpires => self.timers.disarm(Timer::Ttl));
         }
+        planted!(self.output, SendsPostponePing => self.postpone_ping(now));
         Ok(Accepted::Message(seq))
     }
 
@@ -32,6 +34,7 @@ impl<D: Dialect> Connection<D> {
         now: Instant,
         next: impl Fn(&mut Transport) -> Option<Option<Seq>>,
     ) {
+        planted!(self.output, WritesProveLife => self.timers.disarm(Timer::Pong));
         let Some(transport) = &mut self.transport else { return };
         let mut awaiting = false;
         while let Some(write) = next(transport) {
@@ -39,6 +42,7 @@ impl<D: Dialect> Connection<D> {
                 awaiting |= self.outbox.flushed(seq, now, &mut self.output);
             }
         }
+        planted!(self.output, NoResend => return);
         if awaiting && matches!(self.phase, Phase::Open) {
             self.timers.arm_earlier(Timer::Ack, now + self.config.outbox.ack_timeout);
         }
@@ -103,7 +107,7 @@ impl<D: Dialect> Connection<D> {
             if let (Some(ack), Some(transport)) = (self.dialect.ack(id), &mut self.transport) {
                 transport.control(Frame::from(ack));
             }
-            if !self.dedupe.insert(id) {
+            if !self.dedupe.insert(id) && !planted!(self.output, DuplicateDelivered) {
                 self.output.counters.duplicates += 1;
                 self.output.notify(Notice::Duplicate { id });
                 return;

@@ -77,8 +77,9 @@ mod tests {
 
     #[test]
     fn labels_tell_fillers_apart() {
-        let texts: BTreeSet<String> = (0..8_000).map(|label| text(3, label)).collect();
-        assert_eq!(texts.len(), 8_000);
+        let count = if cfg!(miri) { 800 } else { 8_000 };
+        let texts: BTreeSet<String> = (0..count).map(|label| text(3, label)).collect();
+        assert_eq!(texts.len() as u64, count);
         let last: BTreeSet<String> = (0..20).map(|label| text(1, 400 + label)).collect();
         assert_eq!(last.len(), 20);
     }

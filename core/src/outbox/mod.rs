@@ -6,6 +6,8 @@
 //! queued and `next` goes back to the front, so resends keep their order and precede newer ones.
 
 mod accept;
+#[cfg(perennial_planted)]
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -130,6 +132,8 @@ impl Outbox {
         limits: &Limits,
         output: &mut Output,
     ) -> Option<(u64, Frame)> {
+        #[cfg(perennial_planted)]
+        let limits = &planted::loosen(limits, output);
         while self.entries.get(self.next).is_some_and(|entry| entry.place != Place::Queued) {
             self.next += 1;
         }
@@ -142,6 +146,7 @@ impl Outbox {
         }
         entry.place = Place::Written;
         if entry.handed {
+            planted!(output, ResendNewId => entry.renumber());
             output.counters.resent += 1;
         }
         entry.handed = true;
@@ -237,6 +242,8 @@ impl Outbox {
     /// The transport is gone: what can go out again is queued, what cannot ends.
     pub(crate) fn transport_lost(&mut self, output: &mut Output) {
         for index in 0..self.entries.len() {
+            planted!(output, VolatileKept => if self.keeps(index, Place::Queued) { continue });
+            planted!(output, VolatileTwice => if self.keeps(index, Place::Written) { continue });
             let entry = &mut self.entries[index];
             match (entry.place, entry.class) {
                 (Place::Written | Place::Awaiting, Class::Acknowledged) => {
@@ -248,6 +255,8 @@ impl Outbox {
                     self.unacknowledged -= 1;
                 }
                 (Place::Written | Place::Awaiting, Class::Volatile | Class::Queued) => {
+                    planted!(output, MessageLost => if self.loses(index) { continue });
+                    planted!(output, UncertainFlushed => if self.lies(index, output) { continue });
                     self.fail(index, Fate::Uncertain(Doubt::Lost), output);
                 }
                 (Place::Queued, Class::Volatile) => {
@@ -256,7 +265,9 @@ impl Outbox {
                 (Place::Queued, Class::Queued | Class::Acknowledged) | (Place::Ended, _) => {}
             }
         }
-        self.next = 0;
+        if !planted!(output, ResendLast) {
+            self.next = 0;
+        }
         self.sweep();
     }
 

@@ -122,7 +122,7 @@ impl Bench {
 fn places_of_ended_messages_are_reused_behind_one_that_stays() {
     let mut bench = Bench::new(|config| config.outbox.max_messages = 4);
     bench.accept(Class::Acknowledged, None, 0);
-    for _ in 0..1_000 {
+    for _ in 0..crate::testing::rounds(1_000).max(100) {
         bench.accept(Class::Queued, None, 0).expect("there is room");
         assert_eq!(bench.hand_over().len(), 1 + usize::from(bench.outbox.last_seq == 2));
         bench.flush(0);
@@ -175,6 +175,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(crate::testing::cases(256))]
+
     /// Whatever happens, the sums agree, each message ends once, and each transport gets messages
     /// in the order of acceptance, save that a resend on the same one goes back.
     #[test]

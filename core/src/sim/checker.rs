@@ -149,6 +149,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
     }
 
+    /// Plants a fault in the connection.
+    #[cfg(perennial_planted)]
+    pub fn plant(&mut self, fault: crate::planted::Fault) {
+        self.inner.plant(fault);
+    }
+
     /// The connection itself.
     #[must_use]
     pub fn connection(&self) -> &Connection<D> {

@@ -21,6 +21,9 @@ pub(super) struct Delays {
     nominal: u64,
     /// The last delay before advice, if that can be known.
     last: Option<u64>,
+    /// How unlikely it is, in bits, that as many delays in a row as were seen stood at an end of
+    /// their range.
+    coincidence: u32,
     /// When the pending dial is due.
     due: Option<Instant>,
     /// Since when the connection is down.
@@ -31,13 +34,14 @@ impl Delays {
     pub(super) fn new(now: Instant, auto: bool) -> Self {
         let down = auto.then_some(now);
         // The first dial is due at once.
-        Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), due: down, down }
+        let last = Some(0);
+        Self { attempts: 0, failures: 0, nominal: 0, last, coincidence: 0, due: down, down }
     }
 
     /// Takes what decides on what comes next.
     pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
-        let Self { attempts, failures, nominal, last, due, down } = self;
-        (attempts, failures, nominal, last).hash(to);
+        let Self { attempts, failures, nominal, last, coincidence, due, down } = self;
+        (attempts, failures, nominal, last, coincidence).hash(to);
         to.optional(*due);
         to.optional(*down);
     }
@@ -150,8 +154,37 @@ impl Delays {
             None => (low..=high).contains(&delay) && delay >= advised.0,
         };
         demand!(10, in_range, "{action:?}: policy {low} to {high} ns, advice {advised:?} ns");
+        if advised.1 == 0 {
+            self.spread(delay, low, high, config, suspended)?;
+        }
         self.last = advice.is_none().then_some(delay);
         self.due = Some(now + core::time::Duration::from_nanos(delay));
+        Ok(())
+    }
+
+    /// Clients spread over the whole range, at the cap as well: one delay may happen to stand at
+    /// an end of it, a row of them does not.
+    fn spread(
+        &mut self,
+        delay: u64,
+        low: u64,
+        high: u64,
+        config: &Config,
+        suspended: bool,
+    ) -> Verdict {
+        // What the delay grew from may be unknown, and with it the range.
+        let known = match config.retry.jitter {
+            Jitter::None => false,
+            Jitter::Equal | Jitter::Full => true,
+            Jitter::Decorrelated => suspended || self.last.is_some(),
+        };
+        if !known || (low < delay && delay < high) {
+            self.coincidence = 0;
+        } else {
+            self.coincidence += high.saturating_sub(low).saturating_add(1).ilog2();
+        }
+        let bits = self.coincidence;
+        demand!(10, bits < 64, "delays again and again of {low} or {high} ns: 1 in 2^{bits}");
         Ok(())
     }
 

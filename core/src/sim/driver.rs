@@ -150,6 +150,12 @@ impl<D: Dialect + Clone + PartialEq> Driver<D> {
         Self { connection, now, deadline: None, stats, log, tape: None }
     }
 
+    /// Plants a fault in the connection.
+    #[cfg(perennial_planted)]
+    pub fn plant(&mut self, fault: crate::planted::Fault) {
+        self.connection.plant(fault);
+    }
+
     /// Keeps everything that is done with the connection from now on.
     pub fn keep_tape(&mut self) {
         self.tape = Some(Vec::new());

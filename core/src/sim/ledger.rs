@@ -308,7 +308,8 @@ impl Ledger {
             return Err(violation(29, alloc::format!("{frame:?}, and nothing waits")));
         };
         let expected = Frame::from(entry.payload.clone());
-        demand!(29, expected == *frame, "{frame:?}, but first comes {entry:?}");
+        let invariant = if entry.written { 26 } else { 29 };
+        demand!(invariant, expected == *frame, "{frame:?}, but first comes {entry:?}");
         if entry.class == Class::Volatile {
             demand!(27, !entry.written, "{entry:?} written again");
             let own = entry.transport == Some(transport);

@@ -122,7 +122,11 @@ pub const INVARIANTS: [(u8, &str, &str); 37] = [
         "close in time",
         "A handshake or a lingering transport ends within `close.timeout`, a drain begins to close within its own; a manual reconnect calls off a handshake, not a drain",
     ),
-    (10, "delay in range", "Before the dial at least the announced delay passes, or the hook's"),
+    (
+        10,
+        "delay in range",
+        "And spread over it, at the cap too; before the dial at least the announced delay passes, or the hook's",
+    ),
     (11, "nominal never shrinks", "Equal to the policy's formula, at the cap while suspended"),
     (
         12,

@@ -107,6 +107,12 @@ impl Scenario {
         &self.driver
     }
 
+    /// Plants a fault in the connection.
+    #[cfg(perennial_planted)]
+    pub fn plant(&mut self, fault: crate::planted::Fault) {
+        self.driver.plant(fault);
+    }
+
     /// As [`Driver::keep_tape`].
     pub fn keep_tape(&mut self) {
         self.driver.keep_tape();

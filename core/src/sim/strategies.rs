@@ -222,6 +222,14 @@ fn exchange() -> impl Strategy<Value = Vec<Step>> {
             steps.push(receive(Inbound::Pong(pings - 1)));
             steps
         }),
+        // The application talks without a pause, and nobody answers.
+        1 => (4..40_usize).prop_map(|often| {
+            let early = Step::Tick(Clock::Early);
+            [Step::Send(0, 1, None), Step::Flushed(WE, 0), early].repeat(often)
+        }),
+        1 => (1..12_usize).prop_map(move |often| {
+            [deadline, Step::DialFailed(WE, 0, 0)].repeat(often)
+        }),
         1 => (0..4_u8).prop_map(move |id| {
             vec![receive(Inbound::Message(Some(id))), receive(Inbound::Message(Some(id)))]
         }),

@@ -76,7 +76,7 @@ fn a_flood_of_pings_and_ids_is_answered_within_bounds() {
     harness.capabilities = Capabilities { answers_pings: false, ..Capabilities::SOCKET };
     harness.flushes = false;
     harness.open();
-    for id in 0..5_000 {
+    for id in 0..crate::testing::rounds(5_000) {
         harness.receive_text(&alloc::format!("{{\"id\":{id}}}"));
         harness.receive_text(r#"{"type":"ping"}"#);
         harness.receive(Frame::Ping(crate::Bytes::new()));
@@ -290,7 +290,7 @@ fn drain(connection: &mut Connection<BuiltIn>) -> Vec<Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::cases(200))]
 
     /// The harness checks after each event: one live transport, ids that increase, no write to a
     /// dead or unopened one, nothing after the closed notice, the books, both limits.

@@ -16,3 +16,4 @@ mod reconnect;
 mod stale_events;
 mod status;
 mod suspend;
+mod texts;

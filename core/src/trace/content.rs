@@ -172,9 +172,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn content_comes_back(
-            pieces in prop::collection::vec((any::<String>(), any::<char>(), 0..40_usize), 0..4),
+            pieces in prop::collection::vec((crate::testing::any_text(), any::<char>(), 0..40_usize), 0..4),
         ) {
             let text: String = pieces
                 .iter()

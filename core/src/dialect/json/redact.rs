@@ -89,8 +89,9 @@ impl Json {
             padded.extend(repeat_n(' ', room - before));
             padded
         };
-        let is_literal =
-            |text: &str| self.parts.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some());
+        let is_literal = |text: &str| {
+            self.parts.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some())
+        };
         let padded = (0..=room.min(2)).map(with).find(|text| !is_literal(text));
         Payload::from(padded.unwrap_or(text))
     }

@@ -24,14 +24,14 @@ pub(super) fn jsonish() -> impl Strategy<Value = String> {
         Just("1e3".to_string()),
         Just("\"ack\"".to_string()),
         Just("\"ping\"".to_string()),
-        any::<String>().prop_map(|s| Value::from(s).to_string()),
+        crate::testing::any_text().prop_map(|s| Value::from(s).to_string()),
     ];
     let key = prop_oneof![
         4 => proptest::sample::select(
             &["\"id\"", "\"type\"", "\"ack\"", "\"cumulative\"", "\"data\"", "\"\\u0069d\""][..]
         )
         .prop_map(ToString::to_string),
-        1 => any::<String>().prop_map(|s| Value::from(s).to_string()),
+        1 => crate::testing::any_text().prop_map(|s| Value::from(s).to_string()),
     ];
     let value = scalar.prop_recursive(4, 32, 5, move |inner| {
         prop_oneof![
@@ -53,7 +53,7 @@ pub(super) fn jsonish() -> impl Strategy<Value = String> {
             chars[at] = with;
             chars.into_iter().collect()
         }),
-        2 => any::<String>(),
+        2 => crate::testing::any_text(),
     ]
     .prop_filter("numbers beyond f64 are JSON, but no `Value` holds them", |text| {
         use serde::de::IgnoredAny;
@@ -67,6 +67,8 @@ fn id_of(text: &str) -> Option<u64> {
 }
 
 proptest! {
+    #![proptest_config(crate::testing::cases(256))]
+
     #[test]
     fn what_is_sent_can_be_read(payload in jsonish(), id: u64, unix_ms: u64) {
         let mut dialect = default();

@@ -137,7 +137,8 @@ fn acknowledgements_are_read_in_every_form() {
     ] {
         reads(&mut dialect, frame, meaning);
     }
-    let huge = std::format!(r#"{{"ack":{}}}"#, "9".repeat(1 << 20));
+    let huge =
+        std::format!(r#"{{"ack":{}}}"#, "9".repeat(if cfg!(miri) { 1 << 12 } else { 1 << 20 }));
     for bad in [
         r#"{"ack":-1}"#,
         r#"{"ack":-0}"#,

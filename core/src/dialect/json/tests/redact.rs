@@ -118,8 +118,10 @@ fn odd_texts() {
 }
 
 proptest! {
+    #![proptest_config(crate::testing::cases(256))]
+
     #[test]
-    fn any_text(original in prop_oneof![jsonish(), any::<String>()], label: u64) {
+    fn any_text(original in prop_oneof![jsonish(), crate::testing::any_text()], label: u64) {
         for mut dialect in dialects() {
             stands(&mut dialect, &original, label);
         }
