@@ -157,6 +157,29 @@ fn every_fault_does_what_it_says() {
     assert_eq!(meet(Fault::Stale(0)).1.stale_events, 0, "there was no transport before");
 }
 
+#[test]
+fn what_takes_for_ever_does_not_stop_the_clock() {
+    let ever = Duration::MAX;
+    let setup = Setup { style: 3, ..plain() };
+    let mut world = World::new(2, Echo::new(&setup.config().dialect));
+    world.connect(setup.config());
+    world.run_for(Duration::from_millis(300)).expect("every promise is kept");
+    for fault in [
+        Fault::Silence { inbound: true, outbound: true, lasts: ever },
+        Fault::Stall(ever),
+        Fault::SlowHandshake(ever),
+        Fault::StopReading(ever),
+        Fault::LateTick(ever),
+    ] {
+        world.fault_in(Duration::ZERO, 0, fault);
+    }
+    world.act(0, |hands| hands.send("hello")).expect("there is room");
+    let start = world.now();
+    world.run(1_000).expect("every promise is kept");
+    assert!(world.now() < start + Duration::from_secs(3_600));
+    assert_eq!(world.settle(), Ok(vec![Rest::Open]));
+}
+
 /// A server that never acknowledges, or never answers at all.
 struct Mute {
     answers: bool,

@@ -160,14 +160,14 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
         if let Notice::Retrying { attempt, .. } = notice
             && hands.choices().chance(30)
         {
-            let delay = hands.choices().between(Duration::ZERO, self.every * 4);
+            let delay = hands.choices().between(Duration::ZERO, self.every.saturating_mul(4));
             let choice = hands.choices().one_of(&[RetryChoice::Keep, RetryChoice::After(delay)]);
             hands.retry(*attempt, choice);
         }
     }
 
     fn woken(&mut self, hands: &mut Hands<'_, D>) {
-        let pause = hands.choices().between(Duration::ZERO, self.every * 2);
+        let pause = hands.choices().between(Duration::ZERO, self.every.saturating_mul(2));
         hands.wake_in(pause);
         if hands.choices().chance(self.leaves) {
             return if hands.choices().chance(500) { hands.close() } else { hands.drain() };
@@ -186,7 +186,9 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
                 ];
                 message.class = hands.choices().one_of(&classes);
                 if hands.choices().chance(100) {
-                    message.ttl = Some(hands.choices().between(Duration::ZERO, self.every * 20));
+                    message.ttl = Some(
+                        hands.choices().between(Duration::ZERO, self.every.saturating_mul(20)),
+                    );
                 }
                 self.last = hands.send(message).ok().or(self.last);
             }

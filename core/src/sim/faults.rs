@@ -21,7 +21,7 @@ where
 {
     pub(super) fn next_fault(&mut self, client: usize) {
         if let Some(every) = self.weather.every {
-            let after = self.faults.between(Duration::ZERO, every * 2);
+            let after = self.faults.between(Duration::ZERO, every.saturating_mul(2));
             self.schedule(self.now + after, Happening::Weather { client });
         }
     }

@@ -115,7 +115,7 @@ where
         }
         let mut late = core::mem::take(&mut of.late);
         if !self.weather.late.is_zero() {
-            late += self.network.between(Duration::ZERO, self.weather.late);
+            late = late.saturating_add(self.network.between(Duration::ZERO, self.weather.late));
         }
         let at = at + late;
         of.tick = Some(at);
@@ -168,13 +168,17 @@ where
             }
             Some(NextDial::Refused { status, retry_after }) => {
                 let event = refused(Answer::failure(status, retry_after));
-                return self.schedule(self.now + delay * 2, Happening::Report { client, event });
+                return self.schedule(
+                    self.now + delay.saturating_mul(2),
+                    Happening::Report { client, event },
+                );
             }
             Some(NextDial::Takes(time)) => delay = delay.saturating_add(time),
             None => {}
         }
         if !self.weather.handshake.is_zero() {
-            delay += self.network.between(Duration::ZERO, self.weather.handshake);
+            let more = self.network.between(Duration::ZERO, self.weather.handshake);
+            delay = delay.saturating_add(more);
         }
         self.schedule(self.now + delay, Happening::Dialed(link));
     }
@@ -191,6 +195,11 @@ where
                 self.schedule(at, Happening::Report { client, event });
             }
             return;
+        }
+        let mute = self.clients[client].wire(transport).map_or(self.now, |wire| wire.mute);
+        if mute > self.now {
+            // Nor does a handshake get through a silent link.
+            return self.schedule(mute, Happening::Dialed(link));
         }
         let mut answer = Answer::Ignore;
         self.serve(|server, cx| answer = server.dialed(cx, link));
@@ -409,7 +418,7 @@ where
         if self.weather.jitter.is_zero() {
             return latency;
         }
-        latency + self.network.between(Duration::ZERO, self.weather.jitter)
+        latency.saturating_add(self.network.between(Duration::ZERO, self.weather.jitter))
     }
 
     /// When something arrives that is sent now and must not overtake what arrives at `earliest`.

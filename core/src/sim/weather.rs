@@ -165,7 +165,7 @@ impl Weather {
             browser: 0,
             stale: 300,
             every: Some(every),
-            lasts: every * 5,
+            lasts: every.saturating_mul(5),
             faults: Weights::ALL,
         }
     }
@@ -258,7 +258,7 @@ impl Weather {
             6 if c.chance(300) => Fault::NoHandshake,
             6 => Fault::SlowHandshake(lasts),
             7 => Fault::Close(c.one_of(&[1000, 1001, 1011, 1012, 1013, 1013, 4000])),
-            8 => Fault::ClockJump(lasts * 4),
+            8 => Fault::ClockJump(lasts.saturating_mul(4)),
             9 => Fault::ClockBack(lasts),
             10 => Fault::LateTick(lasts),
             11 => Fault::StopReading(lasts),
