@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -16,7 +16,7 @@ pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
 
-/// The server's end of a connection. Every read and write is bounded by [`LONG`].
+/// The server's end of a connection. Every wait is bounded by [`LONG`].
 #[derive(Debug)]
 pub(super) struct Peer {
     stream: Stream,
@@ -111,8 +111,14 @@ impl Peer {
         self.raw(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
-        self.write_all(bytes).expect("written in time");
+    /// Writes all of it, within [`LONG`].
+    pub(super) fn raw(&mut self, mut bytes: &[u8]) {
+        let end = Instant::now() + LONG;
+        while !bytes.is_empty() {
+            assert!(Instant::now() < end, "written in time");
+            let count = self.write(bytes).expect("written in time");
+            bytes = &bytes[count..];
+        }
         self.flush().expect("flushed in time");
     }
 
@@ -133,30 +139,44 @@ impl Peer {
         self.try_frame().expect("a frame")
     }
 
+    /// The next frame, within [`LONG`].
     pub(super) fn try_frame(&mut self) -> io::Result<Frame> {
+        let end = Instant::now() + LONG;
         let mut head = [0; 2];
-        self.read_exact(&mut head)?;
+        self.fill(&mut head, end)?;
         assert_eq!(head[0] & 0x70, 0, "no extension is in use, and yet a reserved bit is set");
         assert_ne!(head[1] & 0x80, 0, "a client must mask (RFC 6455 §5.1)");
         let len = match head[1] & 0x7f {
             126 => {
                 let mut len = [0; 2];
-                self.read_exact(&mut len)?;
+                self.fill(&mut len, end)?;
                 usize::from(u16::from_be_bytes(len))
             }
             127 => {
                 let mut len = [0; 8];
-                self.read_exact(&mut len)?;
+                self.fill(&mut len, end)?;
                 usize::try_from(u64::from_be_bytes(len)).expect("a length")
             }
             len => usize::from(len),
         };
         let mut mask = [0; 4];
-        self.read_exact(&mut mask)?;
+        self.fill(&mut mask, end)?;
         let mut payload = vec![0; len];
-        self.read_exact(&mut payload)?;
+        self.fill(&mut payload, end)?;
         unmask(&mut payload, mask);
         Ok(Frame { fin: head[0] & 0x80 != 0, opcode: head[0] & 0x0f, payload })
+    }
+
+    /// Reads exactly so much. A peer that sends a little at a time gets no more time for it.
+    fn fill(&mut self, mut buffer: &mut [u8], end: Instant) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.read(buffer)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                _ if Instant::now() >= end => return Err(ErrorKind::TimedOut.into()),
+                count => buffer = &mut buffer[count..],
+            }
+        }
+        Ok(())
     }
 
     /// The next message, put together from its fragments.
@@ -224,18 +244,19 @@ impl Peer {
         self.read_to_the_end(&mut Vec::new())
     }
 
-    /// Reads to the end, which may also be a write of ours that fails.
-    pub(super) fn ends_after_all(&mut self) {
-        self.ends_somehow();
-    }
-
     fn read_to_the_end(&mut self, rest: &mut Vec<u8>) -> Ending {
-        match self.read_to_end(rest) {
-            Ok(_) => Ending::Fin,
-            // TLS without a close_notify.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ending::Fin,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ending::Reset,
-            Err(error) => panic!("it does not end: {error}"),
+        let end = Instant::now() + LONG;
+        let mut piece = [0; 16 << 10];
+        loop {
+            assert!(Instant::now() < end, "it does not end");
+            match self.read(&mut piece) {
+                Ok(0) => return Ending::Fin,
+                Ok(count) => rest.extend_from_slice(&piece[..count]),
+                // TLS without a close_notify.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ending::Fin,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ending::Reset,
+                Err(error) => panic!("it does not end: {error}"),
+            }
         }
     }
 
