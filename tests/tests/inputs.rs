@@ -1,0 +1,75 @@
+//! Replays, without a fuzzer, the inputs in `fuzz/corpus` that fuzzing found worth keeping.
+
+use std::path::{Path, PathBuf};
+
+use perennial_tests::fuzz::TARGETS;
+
+/// All of them together stay small.
+const MOST: usize = 300 << 10;
+
+fn files(target: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let entries = std::fs::read_dir(&folder);
+    let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("it can be read").path()).collect();
+    files.sort();
+    files
+}
+
+/// Replays what was kept for a target; each failure says which input it was.
+fn replay(target: &str) {
+    let (_, run) = TARGETS.iter().find(|(name, _)| *name == target).expect("there is one");
+    let files = files(target);
+    assert!(files.len() >= 5, "{} inputs", files.len());
+    for file in files {
+        let input = std::fs::read(&file).expect("it can be read");
+        if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
+            eprintln!("with {}", file.display());
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+macro_rules! replays {
+    ($($target:ident)*) => {
+        $(#[test]
+        fn $target() {
+            replay(stringify!($target));
+        })*
+
+        #[test]
+        fn every_target_is_replayed_and_the_corpus_is_small() {
+            let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, [$(stringify!($target)),*]);
+            let size: usize = names
+                .iter()
+                .flat_map(|name| files(name))
+                .map(|file| usize::try_from(file.metadata().expect("it is there").len()).unwrap())
+                .sum();
+            assert!(size <= MOST, "{size} bytes");
+        }
+    };
+}
+
+replays! { config connection frame_handler handshake trace wire }
+
+/// Inputs that nobody has chosen; the first step of fuzzing, with the same bytes each time.
+#[test]
+fn any_bytes_will_do() {
+    let mut state = 7_u64;
+    let mut byte = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    for length in (0..400).chain([1_000, 2_000]) {
+        let input: Vec<u8> = (0..length).map(|_| byte()).collect();
+        for (target, run) in TARGETS {
+            if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
+                eprintln!("{target} with {input:?}");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
