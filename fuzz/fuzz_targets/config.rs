@@ -1,6 +1,6 @@
-//! See `tests/src/fuzz/config.rs`.
+//! See `tests/fuzz/src/config.rs`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| perennial_tests::fuzz::config::run(input));
+fuzz_target!(|input: &[u8]| perennial_fuzz_targets::config::run(input));

@@ -1,6 +1,6 @@
-//! See `tests/src/fuzz/connection.rs`.
+//! See `tests/fuzz/src/connection.rs`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| perennial_tests::fuzz::connection::run(input));
+fuzz_target!(|input: &[u8]| perennial_fuzz_targets::connection::run(input));

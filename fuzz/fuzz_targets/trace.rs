@@ -1,6 +1,6 @@
-//! See `tests/src/fuzz/trace.rs`.
+//! See `tests/fuzz/src/trace.rs`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| perennial_tests::fuzz::trace::run(input));
+fuzz_target!(|input: &[u8]| perennial_fuzz_targets::trace::run(input));
