@@ -126,6 +126,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
+    #[cfg(feature = "blocking")]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

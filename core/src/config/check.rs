@@ -12,6 +12,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// The most entries any table or queue may be configured to hold.
 const MOST: usize = 1 << 20;
+/// The largest message. Room for it is made when its head has come: whoever is sent no more than a
+/// head must not have to ask for more memory than there is.
+const LARGEST_MESSAGE: usize = 1 << 30;
 
 type Checked = Result<(), ConfigError>;
 
@@ -116,7 +119,11 @@ fn boxes(config: &ConfigBuilder) -> Checked {
     };
     bytes("outbox.max_bytes", outbox.max_bytes)?;
     bytes("outbox.write_credit", outbox.write_credit)?;
-    bytes("inbox.max_message", config.inbox.max_message)?;
+    rule(
+        (1..=LARGEST_MESSAGE).contains(&config.inbox.max_message),
+        "inbox.max_message",
+        "must be at least 1 byte and at most 1 GiB",
+    )?;
     bytes("inbox.max_bytes", config.inbox.max_bytes)?;
     optional("outbox.ttl", outbox.ttl)?;
     within("outbox.ack_timeout", outbox.ack_timeout, MILLISECOND, DAY, "1ms to 1 day")?;
@@ -280,6 +287,7 @@ mod tests {
         assert_eq!(refused(|c| c.outbox.ack_timeout = zero), "outbox.ack_timeout");
         assert_eq!(refused(|c| c.outbox.ttl = Some(zero)), "outbox.ttl");
         assert_eq!(refused(|c| c.inbox.max_message = 0), "inbox.max_message");
+        assert_eq!(refused(|c| c.inbox.max_message = (1 << 30) + 1), "inbox.max_message");
         assert_eq!(refused(|c| c.inbox.max_messages = 0), "inbox.max_messages");
         assert_eq!(refused(|c| c.inbox.dedupe = 1), "inbox.dedupe");
     }

@@ -364,7 +364,8 @@ pub struct Inbox {
     /// A received message whose id is among the last so many is dropped. Default 0, off; at most
     /// 1,048,576.
     pub dedupe: usize,
-    /// The largest message taken, in bytes; a larger one closes with 1009. Default 64 MiB.
+    /// The largest message taken, in bytes; a larger one closes with 1009. Default 64 MiB; 1 byte to
+    /// 1 GiB.
     pub max_message: usize,
     /// How many received messages an adapter holds for the application before it stops reading.
     /// Default 1024; at least 1.

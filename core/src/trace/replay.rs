@@ -180,9 +180,10 @@ impl Trace {
         for (step, line) in anew.steps.iter_mut().zip(2..) {
             replay.now.admit(step, line, replay.limit)?;
             let connection = &mut replay.now.connection;
-            if let Some(event) = step.event.to_event() {
-                step.outcome = OutcomeLine::of(&connection.handle(step.at, event));
-            }
+            step.outcome = match step.event.to_event() {
+                Some(event) => OutcomeLine::of(&connection.handle(step.at, event)),
+                None => OutcomeLine::Done,
+            };
             // Whoever took all took all, and who did not takes as many.
             let all = step.actions.last().is_some_and(ActionLine::is_wait);
             let most = if all { usize::MAX } else { step.actions.len() };

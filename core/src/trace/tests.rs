@@ -239,6 +239,11 @@ fn what_is_recorded_anew_is_what_this_version_does() {
         let older = Trace::parse(older.as_bytes()).unwrap();
         assert_ne!(older, trace);
         assert_eq!(older.record_anew().unwrap(), trace);
+        // The making of a connection is never refused.
+        let odd = trace.text().replacen(r#""start","#, r#""start","outcome":"stale","#, 1);
+        let odd = Trace::parse(odd.as_bytes()).unwrap();
+        assert_ne!(odd, trace);
+        assert_eq!(odd.record_anew().unwrap(), trace);
     }
 }
 

@@ -18,10 +18,19 @@ pub(super) fn over(base: ConfigBuilder, path: &Path) -> Result<ConfigBuilder, Us
             "name a JSON file with --config; --print-config writes one",
         )
     })?;
+    text_over(base, &text, path)
+}
+
+/// The same for the text of a file, which `path` names in errors.
+pub(super) fn text_over(
+    base: ConfigBuilder,
+    text: &str,
+    path: &Path,
+) -> Result<ConfigBuilder, Usage> {
     // Read by itself first: this finds what is malformed, and where.
-    read(&text).map_err(|(field, error)| malformed(path, &field, &error))?;
+    read(text).map_err(|(field, error)| malformed(path, &field, &error))?;
     let mut merged = serde_json::to_value(base).unwrap_or_default();
-    let changes: Value = serde_json::from_str(&text).unwrap_or_default();
+    let changes: Value = serde_json::from_str(text).unwrap_or_default();
     lay(&mut merged, changes).map_err(|field| malformed(path, field, "it must be an object"))?;
     read(&merged.to_string()).map_err(|(field, error)| malformed(path, &field, &error))
 }
