@@ -288,7 +288,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::testing::cases(256))]
+        #![proptest_config(crate::testing::cases())]
 
         #[test]
         fn it_agrees_with_a_naive_window(

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::mem::take;
 
 use proptest::collection;
-use proptest::prelude::{Strategy, any};
+use proptest::prelude::{ProptestConfig, Strategy, any};
 
 use crate::{
     Accepted, Action, Backoff, BuiltIn, Bytes, Capabilities, Class, CloseFrame, Config,
@@ -25,20 +25,12 @@ pub(crate) const fn rounds(count: u32) -> u32 {
     if cfg!(miri) { count.div_ceil(50) } else { count }
 }
 
-/// So many cases of a property, or `PROPTEST_CASES`.
-pub(crate) fn cases(default: u32) -> proptest::test_runner::Config {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    // Under Miri there is no directory where a failure could be kept.
-    let keep = if cfg!(miri) {
-        None
-    } else {
-        proptest::test_runner::Config::default().failure_persistence
-    };
-    proptest::test_runner::Config {
-        cases: rounds(cases.unwrap_or(default)),
-        failure_persistence: keep,
-        ..proptest::test_runner::Config::default()
-    }
+/// The usual cases of a property, or `PROPTEST_CASES`; fewer under Miri.
+pub(crate) fn cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    // Miri knows no directory where a failure could be kept.
+    let failure_persistence = usual.failure_persistence.filter(|_| !cfg!(miri));
+    ProptestConfig { cases: rounds(usual.cases), failure_persistence, ..ProptestConfig::default() }
 }
 
 /// Any text. `any::<String>` reads a regular expression for each, which takes Miri seconds.

@@ -175,7 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(256))]
+    #![proptest_config(crate::testing::cases())]
 
     /// Whatever happens, the sums agree, each message ends once, and each transport gets messages
     /// in the order of acceptance, save that a resend on the same one goes back.

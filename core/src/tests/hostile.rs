@@ -290,7 +290,7 @@ fn drain(connection: &mut Connection<BuiltIn>) -> Vec<Action> {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(200))]
+    #![proptest_config(crate::testing::cases())]
 
     /// The harness checks after each event: one live transport, ids that increase, no write to a
     /// dead or unopened one, nothing after the closed notice, the books, both limits.

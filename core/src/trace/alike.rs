@@ -130,3 +130,184 @@ fn closes(told: &CloseFrame, untold: &CloseFrame) -> bool {
 fn payloads(told: &Payload, untold: &Payload) -> bool {
     told.as_text().is_some() == untold.as_text().is_some() && told.len() == untold.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{DialError, End, EndKind, Seq, TransportId};
+    use crate::notice::{Advice, ClosedBy, Death, Doubt, DropReason, Fate, State};
+    use crate::time::{Duration, Instant};
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// None of them is alike any other, and each is alike itself.
+    #[track_caller]
+    fn all_differ(actions: &[Action]) {
+        for (at, one) in actions.iter().enumerate() {
+            for (other_at, other) in actions.iter().enumerate() {
+                assert_eq!(alike(one, other), at == other_at, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    fn notices_differ(notices: impl IntoIterator<Item = Notice>) {
+        all_differ(&notices.into_iter().map(Action::Notify).collect::<Vec<_>>());
+    }
+
+    fn write(transport: u64, index: u64, frame: Frame) -> Action {
+        Action::Write { transport: TransportId(transport), index, frame }
+    }
+
+    fn text(text: &'static str) -> Frame {
+        Frame::Text(text.into())
+    }
+
+    fn close(code: u16, reason: &'static str) -> Frame {
+        Frame::Close(Some(CloseFrame::new(code, reason)))
+    }
+
+    #[test]
+    fn what_is_said_may_differ() {
+        let pairs = [
+            (text("abc"), text("xyz")),
+            (Frame::Binary(vec![1, 2].into()), Frame::Binary(vec![3, 4].into())),
+            (Frame::Pong(vec![1].into()), Frame::Pong(vec![2].into())),
+            (close(1000, "bye"), close(1000, "you")),
+        ];
+        for (told, untold) in pairs {
+            assert!(alike(&write(1, 2, told.clone()), &write(1, 2, untold)), "{told:?}");
+        }
+        let failed = |detail| Reason::DialFailed(DialFailure::new(DialError::Tls, detail));
+        let ended = |detail: &str| Reason::Ended(End { kind: EndKind::Io, detail: detail.into() });
+        let violated =
+            |detail: &str| Reason::Violated(Violation { code: 1002, detail: detail.into() });
+        assert!(reasons(&failed("a"), &failed("b")));
+        assert!(reasons(&ended("a"), &ended("b")));
+        assert!(reasons(&violated("a"), &violated("b")));
+        assert!(reasons(&Reason::Stopped(ended("a").into()), &Reason::Stopped(ended("b").into())));
+    }
+
+    #[test]
+    fn frames_differ_in_kind_size_and_place() {
+        let ping = |byte: u8| Frame::Ping(vec![byte].into());
+        all_differ(&[
+            write(1, 1, text("a")),
+            write(2, 1, text("a")),
+            write(1, 2, text("a")),
+            write(1, 1, text("ab")),
+            write(1, 1, Frame::Binary(vec![1].into())),
+            write(1, 1, Frame::Pong(vec![1].into())),
+            // Its nonce is the connection's own.
+            write(1, 1, ping(1)),
+            write(1, 1, ping(2)),
+            write(1, 1, Frame::Close(None)),
+            write(1, 1, close(1000, "")),
+            write(1, 1, close(1001, "")),
+            write(1, 1, close(1000, "a")),
+            Action::Dial { transport: TransportId(1), attempt: 1 },
+            Action::Dial { transport: TransportId(1), attempt: 2 },
+            Action::Abort { transport: TransportId(1) },
+            Action::Wait { until: None, why: None },
+            Action::Wait { until: Some(Instant::ZERO), why: None },
+        ]);
+    }
+
+    #[test]
+    fn messages_differ_in_all_but_their_content() {
+        let message = |payload, id, transport| {
+            Notice::Message(Message { payload, id, transport: TransportId(transport) })
+        };
+        let lost =
+            |seq, id, fate, payload| Notice::Undelivered { seq: Seq(seq), id, fate, payload };
+        let (a, uncertain) = (|| Payload::from("a"), Fate::Uncertain(Doubt::Lost));
+        notices_differ([
+            message(a(), None, 1),
+            message(a(), Some(1), 1),
+            message(a(), None, 2),
+            message(Payload::from("ab"), None, 1),
+            message(Payload::from(vec![1]), None, 1),
+            lost(1, None, uncertain, a()),
+            lost(2, None, uncertain, a()),
+            lost(1, Some(1), uncertain, a()),
+            lost(1, None, Fate::Dropped(DropReason::Lost), a()),
+            lost(1, None, uncertain, Payload::from("ab")),
+            Notice::Writable,
+            Notice::Duplicate { id: 1 },
+            Notice::Duplicate { id: 2 },
+        ]);
+    }
+
+    #[test]
+    fn reasons_differ_in_all_but_their_words() {
+        let failed = |kind, status, retry_after| {
+            let failure = DialFailure { status, retry_after, ..DialFailure::new(kind, "") };
+            Reason::DialFailed(failure)
+        };
+        let closed = |code, reason| Reason::PeerClosed(Some(CloseFrame::new(code, reason)));
+        let simple = [
+            failed(DialError::Status, None, None),
+            failed(DialError::Tls, None, None),
+            failed(DialError::Status, Some(503), None),
+            failed(DialError::Status, None, Some(Duration::from_secs(1))),
+            Reason::Ended(End::new(EndKind::Eof)),
+            Reason::Ended(End::new(EndKind::Io)),
+            Reason::PeerClosed(None),
+            closed(1000, ""),
+            closed(1001, ""),
+            closed(1000, "a"),
+            Reason::Violated(Violation { code: 1002, detail: "".into() }),
+            Reason::Violated(Violation { code: 1007, detail: "".into() }),
+            Reason::Dead(Death::Pong),
+            Reason::Dead(Death::Probe),
+            Reason::MaxOutage,
+        ];
+        let wraps: [fn(alloc::boxed::Box<Reason>) -> Reason; 3] =
+            [Reason::MaxAttempts, Reason::Stopped, Reason::FirstFailed];
+        let wrapped = wraps.iter().flat_map(|wrap| simple.iter().map(|r| wrap(r.clone().into())));
+        let all: Vec<Reason> = simple.iter().cloned().chain(wrapped).collect();
+        for (at, one) in all.iter().enumerate() {
+            for (other_at, other) in all.iter().enumerate() {
+                assert_eq!(reasons(one, other), at == other_at, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn changes_and_retries_differ_in_each_field() {
+        let change = |from, to, transport: u64, reason| Notice::StateChanged {
+            from,
+            to,
+            transport: Some(TransportId(transport)),
+            reason: Some(reason),
+        };
+        let (open, lost, timeout) = (State::Open, State::Reconnecting, || Reason::DialTimeout);
+        let closed = |by, code, clean, reason| Notice::Closed(Closed { by, code, clean, reason });
+        let retrying = |attempt, delay, advice, reason| Notice::Retrying {
+            attempt,
+            delay: Duration::from_millis(delay),
+            nominal: Duration::from_millis(9),
+            advice,
+            outage: Duration::ZERO,
+            reason,
+        };
+        let by = ClosedBy::Policy;
+        notices_differ([
+            change(open, lost, 1, timeout()),
+            change(lost, lost, 1, timeout()),
+            change(open, open, 1, timeout()),
+            change(open, lost, 2, timeout()),
+            change(open, lost, 1, Reason::MaxOutage),
+            Notice::StateChanged { from: open, to: lost, transport: None, reason: None },
+            closed(by, 1000, true, timeout()),
+            closed(ClosedBy::Server, 1000, true, timeout()),
+            closed(by, 1001, true, timeout()),
+            closed(by, 1000, false, timeout()),
+            closed(by, 1000, true, Reason::MaxOutage),
+            retrying(1, 5, None, timeout()),
+            retrying(2, 5, None, timeout()),
+            retrying(1, 6, None, timeout()),
+            retrying(1, 5, Some(Advice::CloseCode), timeout()),
+            retrying(1, 5, None, Reason::MaxOutage),
+        ]);
+    }
+}

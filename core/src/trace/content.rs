@@ -172,7 +172,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::testing::cases(256))]
+        #![proptest_config(crate::testing::cases())]
 
         #[test]
         fn content_comes_back(

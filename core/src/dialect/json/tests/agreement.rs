@@ -67,7 +67,7 @@ fn id_of(text: &str) -> Option<u64> {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(256))]
+    #![proptest_config(crate::testing::cases())]
 
     #[test]
     fn what_is_sent_can_be_read(payload in jsonish(), id: u64, unix_ms: u64) {

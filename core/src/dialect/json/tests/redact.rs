@@ -118,7 +118,7 @@ fn odd_texts() {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(256))]
+    #![proptest_config(crate::testing::cases())]
 
     #[test]
     fn any_text(original in prop_oneof![jsonish(), crate::testing::any_text()], label: u64) {
