@@ -2,7 +2,7 @@
 //!
 //! The bytes come in arbitrary pieces over one connection after another, while the program sends,
 //! closes and fetches. Nothing may panic or go on for ever; the messages must be those that
-//! [`reference`](super::reference) reads, what the client writes must be frames that a server takes,
+//! `reference.rs` reads, what the client writes must be frames that a server takes,
 //! and each violation must be answered as RFC 6455 wants it and be the end.
 
 use arbitrary::Arbitrary;
