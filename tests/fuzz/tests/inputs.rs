@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use perennial_fuzz_targets::TARGETS;
 
 /// All of them together stay small.
-const MOST: usize = 1 << 20;
+const MOST: usize = 300 << 10;
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder);
