@@ -65,12 +65,7 @@ impl Client {
 
     /// The next notice and when it came, since the start, if there is one already.
     pub fn try_recv_stamped(&mut self) -> Option<(Duration, Notice)> {
-        if let Some(next) = self.batch.next() {
-            return Some(next);
-        }
-        let shared = self.handle.shared();
-        shared.account(shared.inbox.try_fetch(&mut self.batch));
-        self.batch.next()
+        self.handle.shared().try_next(&mut self.batch)
     }
 
     /// The messages as they come; ends when the connection is closed. Other notices are passed over.

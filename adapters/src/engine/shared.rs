@@ -9,11 +9,11 @@ use std::task::Waker;
 use std::thread::ThreadId;
 
 use perennial_core::{
-    Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, End, EndKind, Event,
-    Instant, Reason, Rejected, TransportId, code,
+    Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, Duration, End, EndKind,
+    Event, Instant, Notice, Reason, Rejected, TransportId, code,
 };
 
-use super::inbox::{Fetched, Found, Inbox};
+use super::inbox::{Batch, Fetched, Found, Inbox};
 use super::lookup::Prepared;
 use super::recording::Recording;
 use crate::clock::Clock;
@@ -169,6 +169,14 @@ impl Shared {
 
     pub(crate) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// The next notice of a batch, or of the batch after it, if there is one already.
+    pub(crate) fn try_next(&self, batch: &mut Batch) -> Option<(Duration, Notice)> {
+        batch.next().or_else(|| {
+            self.account(self.inbox.try_fetch(batch));
+            batch.next()
+        })
     }
 
     /// Lets the driver know if fetching made the room that it waits for. Returns what was found.
