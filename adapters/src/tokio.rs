@@ -34,6 +34,8 @@ pub struct Tokio;
 impl Runtime for Tokio {
     type Io = TokioAdapter<TcpStream>;
 
+    const KNOWS_WHEN_EMPTY: bool = true;
+
     fn open(
         &self,
         address: SocketAddr,

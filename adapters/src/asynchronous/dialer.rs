@@ -39,7 +39,9 @@ impl<R: Runtime> Network for Dialer<R> {
 
     fn advance(&mut self, attempt: &mut Self::Attempt) -> Option<io::Result<Self::Socket>> {
         match attempt.as_mut().poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(outcome) => Some(outcome.map(|io| Ready::new(io, &self.task))),
+            Poll::Ready(outcome) => {
+                Some(outcome.map(|io| Ready::new(io, &self.task, R::KNOWS_WHEN_EMPTY)))
+            }
             Poll::Pending => None,
         }
     }

@@ -118,6 +118,8 @@ impl<R: Runtime> Future for Driver<R> {
         for _ in 0..TURNS {
             match this.engine.turn(cx.waker()) {
                 Turn::Busy => {}
+                // The application's task was woken, and is before this one.
+                Turn::Told => break,
                 Turn::Idle(now, until) => match this.sleep(now, until) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(()) => this.look(),

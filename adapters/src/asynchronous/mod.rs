@@ -49,6 +49,12 @@ pub trait Runtime: Send + 'static {
     /// must reach the peer without a further call, save `poll_flush`.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
+    /// Whether a stream that has just given less than it was asked for has itself asked no more of the
+    /// operating system when it is read again, and says at once that it has to wait. Otherwise that
+    /// read waits until the application has had its turn, for it is a system call that hardly ever
+    /// finds anything. `false` by default, which is right for every stream.
+    const KNOWS_WHEN_EMPTY: bool = false;
+
     /// Connects to `address`: the target's, or the proxy's on the way there. There is no need for a
     /// timeout; the driver has one. It should set `TCP_NODELAY`: frames are collected before they are
     /// written.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use atomic_waker::AtomicWaker;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::engine::Socket;
+use crate::engine::{AfterShortRead, Socket};
 
 /// An async byte stream. It is asked again only after it has said that it is ready: whoever wakes
 /// the driver for another reason costs no system call.
@@ -18,6 +18,7 @@ pub(super) struct Ready<Io> {
     io: Io,
     reading: Side,
     writing: Side,
+    knows_when_empty: bool,
 }
 
 /// Whether one direction may be ready.
@@ -25,6 +26,8 @@ pub(super) struct Ready<Io> {
 struct Side {
     signal: Arc<Signal>,
     waker: Waker,
+    /// It did not have to wait when it was asked last.
+    goes_on: bool,
 }
 
 /// Notes that something is ready, and wakes the driver's task.
@@ -64,18 +67,21 @@ impl Wake for Signal {
 impl Side {
     fn new(task: &Arc<AtomicWaker>) -> Self {
         let signal = Signal::new(task);
-        Self { waker: Waker::from(Arc::clone(&signal)), signal }
+        Self { waker: Waker::from(Arc::clone(&signal)), signal, goes_on: false }
     }
 
     /// Does something that may have to wait.
-    fn ask<T>(&self, act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+    fn ask<T>(
+        &mut self,
+        act: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
         // Before it is asked: what becomes ready meanwhile must not be forgotten.
-        if !self.signal.take() {
+        if !(self.signal.take() | std::mem::take(&mut self.goes_on)) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match act(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(result) => {
-                self.signal.raise();
+                self.goes_on = true;
                 result
             }
             // It may be ready again by now, or have asked to be left alone for this turn: then the
@@ -86,12 +92,13 @@ impl Side {
 }
 
 impl<Io> Ready<Io> {
-    /// Takes a stream whose readiness `task` is to be woken for.
-    pub(super) fn new(io: Io, task: &Arc<AtomicWaker>) -> Self {
-        Self { io, reading: Side::new(task), writing: Side::new(task) }
+    /// Takes a stream whose readiness `task` is to be woken for; `knows_when_empty` as in
+    /// [`Runtime`](super::Runtime).
+    pub(super) fn new(io: Io, task: &Arc<AtomicWaker>, knows_when_empty: bool) -> Self {
+        Self { io, reading: Side::new(task), writing: Side::new(task), knows_when_empty }
     }
 
-    /// Whether it may be read from, and written to, without waiting.
+    /// Whether it has said, since it was last asked, that it may be read from, and written to.
     pub(super) fn readiness(&self) -> (bool, bool) {
         let is_ready = |side: &Side| side.signal.ready.load(Ordering::Acquire);
         (is_ready(&self.reading), is_ready(&self.writing))
@@ -99,9 +106,9 @@ impl<Io> Ready<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Socket for Ready<Io> {
-    fn tells_after_short_read(&self) -> bool {
+    fn after_short_read(&self) -> AfterShortRead {
         // A waker is called once only, and left with the stream by a read that has to wait.
-        false
+        if self.knows_when_empty { AfterShortRead::Unknown } else { AfterShortRead::LikelyEmpty }
     }
 
     fn look(&mut self) {
@@ -171,7 +178,7 @@ mod tests {
     fn it_is_asked_again_only_when_it_was_woken() {
         let task = Arc::new(AtomicWaker::new());
         let io = Scripted { reads: vec![Some(b"b"), None, Some(b"a")], asked: 0, waker: None };
-        let mut ready = Ready::new(io, &task);
+        let mut ready = Ready::new(io, &task, false);
         let mut buffer = [0; 8];
         assert_eq!(ready.read(&mut buffer).expect("ready"), 1);
         for _ in 0..3 {
@@ -187,7 +194,7 @@ mod tests {
     #[test]
     fn a_wake_up_while_it_is_asked_is_not_forgotten() {
         let task = Arc::new(AtomicWaker::new());
-        let side = Side::new(&task);
+        let mut side = Side::new(&task);
         let first: io::Result<()> = side.ask(|cx| {
             cx.waker().wake_by_ref();
             Poll::Pending

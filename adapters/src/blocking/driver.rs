@@ -56,7 +56,7 @@ impl<S: Sink> Driver<S> {
         self.engine.shared().lock().driver = Some(thread::current().id());
         loop {
             match self.engine.turn(&self.waker) {
-                Turn::Busy => {}
+                Turn::Busy | Turn::Told => {}
                 Turn::Over(closed) => return closed,
                 Turn::Idle(now, until) => {
                     if let Err(error) = self.sleep(now, until) {

@@ -7,7 +7,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use crate::engine::Socket;
+use crate::engine::{AfterShortRead, Socket};
 
 /// A socket that the poller tells of whenever it becomes ready for something.
 #[derive(Debug)]
@@ -52,10 +52,14 @@ impl Drop for Watched {
 }
 
 impl Socket for Watched {
-    fn tells_after_short_read(&self) -> bool {
-        // Of what comes after a read that emptied the kernel's buffer, yes, except where the poller is
-        // an imitation of one. Of an end that was told together with the last bytes, no.
-        cfg!(unix) && !self.may_have_ended
+    fn after_short_read(&self) -> AfterShortRead {
+        // What comes next is told, except where the poller is an imitation of one. An end that was
+        // told together with the last bytes is not told again.
+        if cfg!(unix) && !self.may_have_ended {
+            AfterShortRead::Empty
+        } else {
+            AfterShortRead::Unknown
+        }
     }
 
     fn look(&mut self) {

@@ -168,7 +168,7 @@ fn raced<N: Network>(
 fn raced<N: Network>(
     request: Box<Request>,
     outcome: Result<N::Socket, DialFailure>,
-    (): Way,
+    _: Way,
     dialing: &Dialing,
 ) -> Result<Stage<N>, DialFailure> {
     connected(request, outcome?, dialing)

@@ -50,7 +50,12 @@ pub(crate) enum Reading {
 }
 
 impl<S: Socket> Link<S> {
-    pub(crate) fn new(transport: TransportId, socket: WebSocket<Wire<S>>, config: &Config) -> Self {
+    pub(crate) fn new(
+        transport: TransportId,
+        mut socket: WebSocket<Wire<S>>,
+        config: &Config,
+    ) -> Self {
+        socket.get_mut().may_owe();
         let end = socket.get_ref().accepted();
         Self {
             transport,
@@ -108,6 +113,11 @@ impl<S: Socket> Link<S> {
         self.probe && !self.is_choked()
     }
 
+    /// Whether that can wait until there is nothing else to do.
+    pub(crate) fn reading_can_wait(&self) -> bool {
+        self.socket.get_ref().owes_read()
+    }
+
     /// Whether the next turn should flush.
     pub(crate) fn wants_flush(&self) -> bool {
         self.dirty
@@ -133,7 +143,7 @@ impl<S: Socket> Link<S> {
         let before = (self.socket.get_ref().received(), events.len());
         let end = if self.deaf { self.skip() } else { self.read_frames(events) };
         let wire = self.socket.get_ref();
-        if wire.is_spent() {
+        if wire.is_spent() || wire.owes_read() {
             self.probe = true;
         }
         if events.len() == before.1 && wire.received() > before.0 {

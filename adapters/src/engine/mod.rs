@@ -31,7 +31,7 @@ pub(crate) use inbox::{Batch, Found, Inbox};
 pub(crate) use journal::Journal;
 pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use meter::Meter;
-pub(crate) use network::{Network, Socket};
+pub(crate) use network::{AfterShortRead, Network, Socket};
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
 pub(crate) use recording::Recording;

@@ -17,7 +17,8 @@ use crate::request::Request;
 pub(crate) type Way = Option<Box<Tunnel>>;
 /// What is between the first connection and the target: nothing.
 #[cfg(not(feature = "proxy"))]
-pub(crate) type Way = ();
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way;
 
 /// Finds the addresses of a host; `None` where it would have to ask.
 pub(super) type Lookup = fn(&Host<&str>, u16) -> Result<Option<Vec<SocketAddr>>, DialFailure>;
@@ -88,7 +89,7 @@ impl Routes {
         _: u32,
         lookup: Lookup,
     ) -> Result<Option<Route>, DialFailure> {
-        straight(request, lookup, ())
+        straight(request, lookup, Way)
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Engine<N: Network, S> {
     has_read: bool,
     /// How many turns there were since the last sleep.
     awake: u32,
+    /// The turn before had nothing to tell the application, so that what could wait may be done.
+    is_quiet: bool,
 
     /// What the state machine is to be told.
     events: VecDeque<Event>,
@@ -78,6 +80,9 @@ pub(crate) struct Engine<N: Network, S> {
 pub(crate) enum Turn {
     /// Something was done; there may be more.
     Busy,
+    /// The application was told something, and there is nothing to do that could not wait until it
+    /// has answered.
+    Told,
     /// It is this late, and there is nothing to do before this deadline. The waker is called if
     /// that changes.
     Idle(Instant, Option<Instant>),
@@ -120,6 +125,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             paused: false,
             has_read: false,
             awake: 0,
+            is_quiet: false,
             events: VecDeque::new(),
             actions: VecDeque::new(),
             notices: Vec::new(),
@@ -164,8 +170,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.awake = self.awake.saturating_add(1);
                 let news = self.heed();
                 self.act();
+                let told = !self.is_quiet;
                 match self.tell_application(now, news) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
+                    None if told && self.only_reading_waits() => Turn::Told,
                     None => Turn::Busy,
                 }
             }
@@ -202,13 +210,18 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.events.push_back(Event::Ended { transport: link.transport(), end });
                 self.forget_link();
             }
-        } else if link.wants_read() {
+        } else if link.wants_read() && (self.is_quiet || !link.reading_can_wait()) {
             self.has_read = true;
             if link.read(&mut self.events) == Reading::Ended {
                 link.say_goodbye();
                 self.forget_link();
             }
         }
+    }
+
+    /// Whether all there is to do, as far as is known, is a read that can wait.
+    fn only_reading_waits(&self) -> bool {
+        self.events.is_empty() && self.link.as_ref().is_some_and(Link::reading_can_wait)
     }
 
     /// Drops the link, after the meter was told how much has crossed it.
@@ -294,6 +307,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         };
         core.relieve();
         self.meter.count(core.connection.counters());
+        self.is_quiet = self.notices.is_empty();
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use perennial_core::End;
 
 use super::ahead::Ahead;
-use super::network::Socket;
+use super::network::{AfterShortRead, Socket};
 use crate::mapping;
 
 /// How much is read from below TLS at once: a record of the largest size.
@@ -30,11 +30,11 @@ impl<S: Socket> Stream<S> {
     }
 
     /// A TLS session reads more than it gives, and knows itself when the socket is empty.
-    fn tells_after_short_read(&self) -> bool {
+    fn after_short_read(&self) -> AfterShortRead {
         match self {
-            Stream::Plain(socket) => socket.tells_after_short_read(),
+            Stream::Plain(socket) => socket.after_short_read(),
             #[cfg(feature = "tls")]
-            Stream::Tls(_) => false,
+            Stream::Tls(_) => AfterShortRead::Unknown,
         }
     }
 
@@ -195,7 +195,10 @@ pub(crate) struct Wire<S> {
     received: u64,
     accepted: u64,
     share: usize,
-    dry: bool,
+    /// What the last read left in the kernel.
+    left: AfterShortRead,
+    /// Whether a read may be put off; the handshake does not come back to it.
+    may_owe: bool,
     broken: Option<End>,
 }
 
@@ -207,7 +210,8 @@ impl<S: Socket> Wire<S> {
             received: 0,
             accepted: 0,
             share: 0,
-            dry: false,
+            left: AfterShortRead::Unknown,
+            may_owe: false,
             broken: None,
         }
     }
@@ -216,12 +220,24 @@ impl<S: Socket> Wire<S> {
     pub(crate) fn begin(&mut self, share: usize) {
         self.share = share;
         // Of what lies here already nobody has told that the kernel has more.
-        self.dry &= !self.ahead.is_empty();
+        if self.ahead.is_empty() {
+            self.left = AfterShortRead::Unknown;
+        }
     }
 
     /// There may be more in the kernel than what a short read left there.
     pub(crate) fn told(&mut self) {
-        self.dry = false;
+        self.left = AfterShortRead::Unknown;
+    }
+
+    /// Whether there is one more read to do, which can wait: see [`AfterShortRead::LikelyEmpty`].
+    pub(crate) fn owes_read(&self) -> bool {
+        self.left == AfterShortRead::LikelyEmpty && self.ahead.is_empty()
+    }
+
+    /// From now on somebody asks for what is [owed](Self::owes_read).
+    pub(crate) fn may_owe(&mut self) {
+        self.may_owe = true;
     }
 
     /// Has these bytes read before any others.
@@ -274,15 +290,19 @@ impl<S: Socket> Read for Wire<S> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         if self.ahead.is_empty() {
-            if self.dry {
+            if self.left != AfterShortRead::Unknown {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             let stream = &mut self.stream;
             let is_full = self.ahead.fill(|buffer| stream.read(buffer))?;
             // A short read has emptied the kernel's buffer. Where what comes after it is told,
             // there is no need to ask again.
-            let is_short = !is_full && !self.ahead.is_empty();
-            self.dry = is_short && self.stream.tells_after_short_read();
+            if !is_full && !self.ahead.is_empty() {
+                self.left = match self.stream.after_short_read() {
+                    AfterShortRead::LikelyEmpty if !self.may_owe => AfterShortRead::Unknown,
+                    left => left,
+                };
+            }
         }
         let count = self.ahead.take(&mut buffer[..most]);
         self.received += count as u64;
@@ -317,8 +337,8 @@ impl<S: Socket> Write for Wire<S> {
 mod tests {
     use super::*;
 
-    /// A socket that has these pieces to read, and tells of each.
-    struct Pieces(Vec<&'static [u8]>);
+    /// A socket that has these pieces to read, and what is known after each.
+    struct Pieces(Vec<&'static [u8]>, AfterShortRead);
 
     impl Read for Pieces {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -339,8 +359,8 @@ mod tests {
     }
 
     impl Socket for Pieces {
-        fn tells_after_short_read(&self) -> bool {
-            true
+        fn after_short_read(&self) -> AfterShortRead {
+            self.1
         }
 
         fn look(&mut self) {}
@@ -348,7 +368,8 @@ mod tests {
 
     #[test]
     fn the_kernel_is_asked_again_when_it_has_told_of_more() {
-        let mut wire = Wire::new(Stream::Plain(Pieces(vec![b"ef", b"cd", b"ab"])));
+        let mut wire =
+            Wire::new(Stream::Plain(Pieces(vec![b"ef", b"cd", b"ab"], AfterShortRead::Empty)));
         let mut byte = [0];
         wire.begin(1);
         assert_eq!(wire.read(&mut byte).expect("a"), 1);
@@ -362,7 +383,27 @@ mod tests {
         assert_eq!(wire.read(&mut byte).expect("d"), 1);
         let dry = wire.read(&mut byte).expect_err("nobody has told of the third piece");
         assert_eq!(dry.kind(), io::ErrorKind::WouldBlock);
+        assert!(!wire.owes_read(), "it will be told");
         wire.begin(usize::MAX);
         assert_eq!(wire.read(&mut byte).expect("e"), 1);
+    }
+
+    #[test]
+    fn a_read_that_hardly_finds_anything_is_owed_and_not_done_at_once() {
+        let mut wire =
+            Wire::new(Stream::Plain(Pieces(vec![b"b", b"a"], AfterShortRead::LikelyEmpty)));
+        let mut byte = [0];
+        wire.begin(usize::MAX);
+        assert_eq!(wire.read(&mut byte).expect("a"), 1);
+        assert!(!wire.owes_read());
+        assert_eq!(wire.read(&mut byte).expect("nobody would come back to it"), 1);
+        wire.stream().socket().0 = vec![b"d", b"c"];
+        wire.may_owe();
+        assert_eq!(wire.read(&mut byte).expect("c"), 1);
+        assert!(wire.owes_read());
+        wire.read(&mut byte).expect_err("it can wait");
+        wire.begin(usize::MAX);
+        assert_eq!(wire.read(&mut byte).expect("d"), 1);
+        assert_eq!(&byte, b"d");
     }
 }

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
-use perennial::{Config, Notice, Outgoing, Overflow, Payload};
+use perennial::{Config, Notice, Overflow, Payload};
 use tungstenite::{Message, Utf8Bytes, WebSocket};
 
 use crate::Fault;
@@ -20,12 +20,12 @@ pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(LONG))?;
     let (mut socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
-    let payload = Utf8Bytes::from(task.payload());
+    let payloads = task.payloads::<Utf8Bytes>();
     let start = Instant::now();
     match task.work {
         Work::Send | Work::Step => {
-            for _ in 0..task.count {
-                socket.send(Message::Text(payload.clone()))?;
+            for payload in payloads {
+                socket.send(Message::Text(payload))?;
             }
             text(&mut socket)?;
         }
@@ -37,9 +37,9 @@ pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         }
         Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
-            for _ in 0..task.count {
+            for payload in payloads {
                 let start = Instant::now();
-                socket.send(Message::Text(payload.clone()))?;
+                socket.send(Message::Text(payload))?;
                 text(&mut socket)?;
                 times.push(start.elapsed());
             }
@@ -70,19 +70,18 @@ pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let builder = Client::builder(task.url(url)).config(config()?);
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
-    let payload = Payload::from(task.payload());
-    let message = || Outgoing::new(payload.clone());
+    let payloads = task.payloads::<Payload>();
     let start = Instant::now();
     match task.work {
         Work::Send => {
-            for _ in 0..task.count {
-                client.send(message())?;
+            for payload in payloads {
+                client.send(payload)?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
         }
         Work::Step => {
-            for _ in 0..task.count {
-                client.send(message())?;
+            for payload in payloads {
+                client.send(payload)?;
                 find(&mut client, |notice| matches!(notice, Notice::Flushed { .. }))?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
@@ -95,9 +94,9 @@ pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         }
         Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
-            for _ in 0..task.count {
+            for payload in payloads {
                 let start = Instant::now();
-                client.send(message())?;
+                client.send(payload)?;
                 find(&mut client, |notice| matches!(notice, Notice::Message(_)))?;
                 times.push(start.elapsed());
             }

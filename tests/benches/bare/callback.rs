@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Handle;
-use perennial::{Builder, Notice, Outgoing, Payload, State};
+use perennial::{Builder, Notice, Payload, State};
 
 use crate::Fault;
 use crate::blocking::config;
@@ -22,13 +22,13 @@ struct Progress {
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let builder = Builder::new(task.url(url)).config(config()?).reports(task.work == Work::Step);
-    let payload = Payload::from(task.payload());
+    let mut payloads = task.payloads::<Payload>().into_iter();
     let now = Instant::now();
     let times = Vec::with_capacity(task.count);
     let mut progress =
         Progress { start: now, sent: now, times, arrived: 0, flushed: 0, took: None };
     let closed = builder.run(|handle, notice| {
-        if react(task, &payload, &mut progress, handle, &notice) {
+        if react(task, &mut payloads, &mut progress, handle, &notice) {
             ControlFlow::Continue(())
         } else {
             progress.took = Some(progress.start.elapsed() / task.count as u32);
@@ -42,12 +42,12 @@ pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
 /// Does what comes next. Returns whether there is more to come.
 fn react(
     task: &Task,
-    payload: &Payload,
+    payloads: &mut impl Iterator<Item = Payload>,
     progress: &mut Progress,
     handle: &Handle,
     notice: &Notice,
 ) -> bool {
-    let send = || handle.try_send(Outgoing::new(payload.clone())).is_ok();
+    let mut send = || payloads.next().is_some_and(|payload| handle.try_send(payload).is_ok());
     match (task.work, notice) {
         (_, Notice::StateChanged { to: State::Open, .. }) => {
             progress.start = Instant::now();

@@ -7,7 +7,7 @@ use async_tungstenite::WebSocketStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::StreamExt as _;
 use perennial::asynchronous::Client;
-use perennial::{Builder, Notice, Outgoing, Payload};
+use perennial::{Builder, Notice, Payload};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::Fault;
@@ -21,12 +21,12 @@ where
 {
     let connected = async_tungstenite::client_async(task.url(url), io).await;
     let (mut socket, _) = connected.map_err(|error| error.to_string())?;
-    let payload = Utf8Bytes::from(task.payload());
+    let payloads = task.payloads::<Utf8Bytes>();
     let start = Instant::now();
     match task.work {
         Work::Send | Work::Step => {
-            for _ in 0..task.count {
-                socket.send(Message::Text(payload.clone())).await?;
+            for payload in payloads {
+                socket.send(Message::Text(payload)).await?;
             }
             text(&mut socket).await?;
         }
@@ -38,9 +38,9 @@ where
         }
         Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
-            for _ in 0..task.count {
+            for payload in payloads {
                 let start = Instant::now();
-                socket.send(Message::Text(payload.clone())).await?;
+                socket.send(Message::Text(payload)).await?;
                 text(&mut socket).await?;
                 times.push(start.elapsed());
             }
@@ -70,19 +70,18 @@ fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
 /// The same task through a client whose driver runs beside.
 async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
     client.wait_open().await?;
-    let payload = Payload::from(task.payload());
-    let message = || Outgoing::new(payload.clone());
+    let payloads = task.payloads::<Payload>();
     let start = Instant::now();
     match task.work {
         Work::Send => {
-            for _ in 0..task.count {
-                client.send(message()).await?;
+            for payload in payloads {
+                client.send(payload).await?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
         }
         Work::Step => {
-            for _ in 0..task.count {
-                client.send(message()).await?;
+            for payload in payloads {
+                client.send(payload).await?;
                 find(&mut client, |notice| matches!(notice, Notice::Flushed { .. })).await?;
             }
             find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
@@ -95,9 +94,9 @@ async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
         }
         Work::Exchange | Work::Echo => {
             let mut times = Vec::with_capacity(task.count);
-            for _ in 0..task.count {
+            for payload in payloads {
                 let start = Instant::now();
-                client.send(message()).await?;
+                client.send(payload).await?;
                 find(&mut client, |notice| matches!(notice, Notice::Message(_))).await?;
                 times.push(start.elapsed());
             }

@@ -62,7 +62,9 @@ impl Task {
         format!("{base}{path}/{}/{}", self.size, self.count)
     }
 
-    pub(crate) fn payload(&self) -> String {
-        "x".repeat(self.size)
+    /// What is sent: a payload of its own for each message, as applications have, made beforehand.
+    pub(crate) fn payloads<P: From<String>>(&self) -> Vec<P> {
+        let count = if self.work == Work::Receive { 0 } else { self.count };
+        (0..count).map(|_| P::from("x".repeat(self.size))).collect()
     }
 }
