@@ -3,7 +3,8 @@
 //! Connecting gives a [`Client`] and a [`Driver`], and starts nothing: the driver is a future that
 //! your executor must poll, until it ends with how the connection was [closed](crate::Closed). The
 //! modules `smol`, `async_std` and `tokio`, each with the feature of its name, bring the two things
-//! that a driver needs of a [`Runtime`], and a `spawn` in one line.
+//! that a driver needs of a [`Runtime`], and a `spawn` in one line. [`Driver::join`] drives the
+//! connection in the task that uses it.
 //!
 //! # Cancellation
 //!
@@ -20,6 +21,7 @@ mod client;
 mod dialer;
 mod driver;
 mod handle;
+mod join;
 mod ready;
 mod sink;
 mod waiting;
@@ -39,6 +41,7 @@ use crate::error::Error;
 pub use client::{Client, Messages};
 pub use driver::Driver;
 pub use handle::{Handle, Sending, StateChanges};
+pub use join::Join;
 
 /// What a runtime brings: a way to connect, and a way to sleep.
 ///

@@ -36,12 +36,19 @@ struct Driver {
     bare: Sample,
 }
 
-const DRIVERS: [Driver; 6] = [
+const DRIVERS: [Driver; 9] = [
     Driver { name: "blocking", ours: blocking::ours, bare: blocking::bare },
     Driver { name: "callback", ours: callback::ours, bare: blocking::bare },
     Driver { name: "smol", ours: runtimes::smol::ours, bare: runtimes::smol::bare },
+    Driver { name: "smol-joined", ours: runtimes::smol::joined, bare: runtimes::smol::bare },
     Driver { name: "async-std", ours: runtimes::async_std::ours, bare: runtimes::async_std::bare },
+    Driver {
+        name: "async-std-joined",
+        ours: runtimes::async_std::joined,
+        bare: runtimes::async_std::bare,
+    },
     Driver { name: "tokio", ours: runtimes::tokio::ours, bare: runtimes::tokio::bare },
+    Driver { name: "tokio-joined", ours: runtimes::tokio::joined, bare: runtimes::tokio::bare },
     Driver { name: "tokio-threads", ours: runtimes::threads::ours, bare: runtimes::threads::bare },
 ];
 

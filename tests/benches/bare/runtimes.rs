@@ -67,6 +67,16 @@ fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
     Ok(Builder::new(task.url(url)).config(config()?).reports(task.work == Work::Step))
 }
 
+/// The same task in the task that drives the connection.
+async fn joined<R: perennial::asynchronous::Runtime>(
+    task: &Task,
+    builder: Builder,
+    runtime: R,
+) -> Result<Duration, Fault> {
+    let (client, driver) = builder.connect_on(runtime)?;
+    driver.join(ours_on(task, client)).await.0
+}
+
 /// The same task through a client whose driver runs beside.
 async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
     client.wait_open().await?;
@@ -146,6 +156,11 @@ pub(crate) mod smol {
         let builder = builder(task, url)?;
         run(async move { ours_on(task, perennial::smol::spawn(builder)?).await })
     }
+
+    pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let builder = builder(task, url)?;
+        run(super::joined(task, builder, perennial::smol::Smol))
+    }
 }
 
 /// Runs on `async-std`, in a task of its own.
@@ -170,6 +185,11 @@ pub(crate) mod async_std {
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         let builder = builder(task, url)?;
         run(async move { ours_on(task, perennial::async_std::spawn(builder)?).await })
+    }
+
+    pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let builder = builder(task, url)?;
+        run(super::joined(task, builder, perennial::async_std::AsyncStd))
     }
 }
 
@@ -210,6 +230,11 @@ pub(crate) mod tokio {
 
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         run(connect_ours(task, builder(task, url)))
+    }
+
+    pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+        let builder = builder(task, url)?;
+        run(super::joined(task, builder, perennial::tokio::Tokio))
     }
 }
 
