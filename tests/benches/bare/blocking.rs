@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
-use perennial::{Config, Notice, Overflow, Payload};
+use perennial::{Config, ConfigBuilder, Notice, Overflow, Payload};
 use tungstenite::{Message, Utf8Bytes, WebSocket};
 
 use crate::Fault;
@@ -56,18 +56,15 @@ fn text(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every default, but that a full outbox has the sender wait, and holds a sample's messages for the
-/// callback, which must not wait.
-pub(crate) fn config() -> Result<Config, Fault> {
+/// Every default, but that a full outbox has the sender wait.
+pub(crate) fn config() -> ConfigBuilder {
     let mut config = Config::builder();
     config.outbox.overflow = Overflow::Wait;
-    config.outbox.max_messages = 50_000;
-    config.outbox.max_bytes = 64 << 20;
-    Ok(config.build()?)
+    config
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-    let builder = Client::builder(task.url(url)).config(config()?);
+    let builder = Client::builder(task.url(url)).config(config().build()?);
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
     let payloads = task.payloads::<Payload>();
