@@ -2,7 +2,7 @@
 
 use perennial_tests::conformance::Features;
 use perennial_tests::conformance::drivers::{
-    self, ASYNC_STD, Blocking, SMOL, TOKIO, TOKIO_THREADS,
+    self, ASYNC_STD, Blocking, Joined, SMOL, TOKIO, TOKIO_THREADS,
 };
 
 perennial_tests::conformance_tests! {
@@ -11,13 +11,14 @@ perennial_tests::conformance_tests! {
     async_std: ASYNC_STD,
     tokio: TOKIO,
     tokio_threads: TOKIO_THREADS,
+    joined: Joined,
 }
 
 /// So that no script is left out over any of them.
 #[test]
 fn every_driver_can_do_everything() {
     let adapters = drivers::all();
-    assert_eq!(adapters.len(), 5);
+    assert_eq!(adapters.len(), 6);
     for adapter in adapters {
         let everything = Features { tls: true, waits: true, pauses: true, words: true };
         assert_eq!(adapter.features(), everything, "{}", adapter.name());

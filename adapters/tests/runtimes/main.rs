@@ -8,6 +8,7 @@ mod support;
 
 mod ends;
 mod handles;
+mod join;
 mod own;
 mod proxy;
 
@@ -31,6 +32,11 @@ pub(crate) trait Executor: Copy + 'static {
     fn beside(task: impl Future<Output = ()> + Send + 'static);
     /// The connection, and its driver that nobody runs.
     fn connect(builder: Builder) -> (Client, impl Future<Output = Closed> + Send + Unpin);
+    /// The connection and what uses it, in one future that nobody runs.
+    fn join<W: Future<Output: Send> + Send>(
+        builder: Builder,
+        work: impl FnOnce(Client) -> W,
+    ) -> impl Future<Output = (W::Output, Closed)> + Send + Unpin;
 }
 
 #[derive(Clone, Copy)]
@@ -51,6 +57,14 @@ impl Executor for Smol {
 
     fn connect(builder: Builder) -> (Client, impl Future<Output = Closed> + Send + Unpin) {
         builder.connect_on(perennial::smol::Smol).unwrap()
+    }
+
+    fn join<W: Future<Output: Send> + Send>(
+        builder: Builder,
+        work: impl FnOnce(Client) -> W,
+    ) -> impl Future<Output = (W::Output, Closed)> + Send + Unpin {
+        let (client, driver) = builder.connect_on(perennial::smol::Smol).unwrap();
+        driver.join(work(client))
     }
 }
 
@@ -73,6 +87,14 @@ impl Executor for AsyncStd {
     fn connect(builder: Builder) -> (Client, impl Future<Output = Closed> + Send + Unpin) {
         builder.connect_on(perennial::async_std::AsyncStd).unwrap()
     }
+
+    fn join<W: Future<Output: Send> + Send>(
+        builder: Builder,
+        work: impl FnOnce(Client) -> W,
+    ) -> impl Future<Output = (W::Output, Closed)> + Send + Unpin {
+        let (client, driver) = builder.connect_on(perennial::async_std::AsyncStd).unwrap();
+        driver.join(work(client))
+    }
 }
 
 /// With one thread, so that nothing here may block.
@@ -94,6 +116,14 @@ impl Executor for Tokio {
 
     fn connect(builder: Builder) -> (Client, impl Future<Output = Closed> + Send + Unpin) {
         builder.connect_on(perennial::tokio::Tokio).unwrap()
+    }
+
+    fn join<W: Future<Output: Send> + Send>(
+        builder: Builder,
+        work: impl FnOnce(Client) -> W,
+    ) -> impl Future<Output = (W::Output, Closed)> + Send + Unpin {
+        let (client, driver) = builder.connect_on(perennial::tokio::Tokio).unwrap();
+        driver.join(work(client))
     }
 }
 
@@ -119,6 +149,13 @@ impl Executor for Threads {
 
     fn connect(builder: Builder) -> (Client, impl Future<Output = Closed> + Send + Unpin) {
         Tokio::connect(builder)
+    }
+
+    fn join<W: Future<Output: Send> + Send>(
+        builder: Builder,
+        work: impl FnOnce(Client) -> W,
+    ) -> impl Future<Output = (W::Output, Closed)> + Send + Unpin {
+        Tokio::join(builder, work)
     }
 }
 

@@ -229,6 +229,7 @@ pub fn all() -> Vec<Box<dyn Adapter + Send>> {
         Box::new(ASYNC_STD),
         Box::new(TOKIO),
         Box::new(TOKIO_THREADS),
+        Box::new(Joined),
     ]
 }
 
@@ -274,6 +275,37 @@ async fn within<T>(limit: Duration, what: impl Future<Output = T>) -> Option<T> 
     async { Some(what.await) }.or(late).await
 }
 
+/// Has a task wait until the message is taken, at most so long.
+fn wait_for_room(
+    handle: asynchronous::Handle,
+    message: Outgoing,
+    limit: Duration,
+    spawn: fn(Task<()>),
+) -> Receiver<Waited> {
+    let (sender, receiver) = channel();
+    spawn(Box::pin(async move {
+        // A send that is late is dropped.
+        let waited = match within(limit, handle.send_when_ready(message)).await {
+            Some(Ok(seq)) => Waited::Accepted(seq),
+            Some(Err(error)) => Waited::Refused(refusal(error.refusal)),
+            None => Waited::Withdrawn,
+        };
+        // Nobody need be interested.
+        let _ = sender.send(waited);
+    }));
+    receiver
+}
+
+/// Expects a driver to come to its end.
+fn expect_end(ended: &Receiver<()>) {
+    match ended.recv_timeout(LONG) {
+        Ok(()) => {}
+        Err(_) if thread::panicking() => {}
+        Err(RecvTimeoutError::Timeout) => panic!("the driver goes on without a client"),
+        Err(RecvTimeoutError::Disconnected) => panic!("the driver panicked"),
+    }
+}
+
 impl AsyncSession {
     fn client(&self) -> &asynchronous::Client {
         self.client.as_ref().expect("it is there until the drop")
@@ -295,18 +327,7 @@ impl Session for AsyncSession {
     }
 
     fn send_within(&self, message: Outgoing, limit: Duration) -> Receiver<Waited> {
-        let (handle, (sender, receiver)) = (self.client().handle(), channel());
-        (self.spawn)(Box::pin(async move {
-            // A send that is late is dropped.
-            let waited = match within(limit, handle.send_when_ready(message)).await {
-                Some(Ok(seq)) => Waited::Accepted(seq),
-                Some(Err(error)) => Waited::Refused(refusal(error.refusal)),
-                None => Waited::Withdrawn,
-            };
-            // Nobody need be interested.
-            let _ = sender.send(waited);
-        }));
-        receiver
+        wait_for_room(self.client().handle(), message, limit, self.spawn)
     }
 
     commands!(control);
@@ -316,11 +337,88 @@ impl Session for AsyncSession {
 impl Drop for AsyncSession {
     fn drop(&mut self) {
         self.client = None;
-        match self.ended.recv_timeout(LONG) {
-            Ok(()) => {}
-            Err(_) if thread::panicking() => {}
-            Err(RecvTimeoutError::Timeout) => panic!("the driver goes on without a client"),
-            Err(RecvTimeoutError::Disconnected) => panic!("the driver panicked"),
-        }
+        expect_end(&self.ended);
+    }
+}
+
+/// The async driver on `smol`, in one task with the application.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joined;
+
+struct JoinedSession {
+    /// Taken in the drop, as is what follows.
+    handle: Option<asynchronous::Handle>,
+    /// Each asks the task for the next notice, and says how long it may take.
+    requests: smol::channel::Sender<Duration>,
+    answers: Receiver<Received>,
+    /// Tells that the task has come to its end.
+    ended: Receiver<()>,
+}
+
+impl Adapter for Joined {
+    fn name(&self) -> &'static str {
+        "joined"
+    }
+
+    fn features(&self) -> Features {
+        EVERYTHING
+    }
+
+    fn connect(&self, plan: Plan) -> Box<dyn Session> {
+        let connected = builder(plan).connect_on(perennial::smol::Smol);
+        let (mut client, driver) = connected.expect("a plan that works");
+        let handle = Some(client.handle());
+        let (requests, asked) = smol::channel::unbounded::<Duration>();
+        let ((answer, answers), (end, ended)) = (channel(), channel());
+        let task = driver.join(async move {
+            while let Ok(limit) = asked.recv().await {
+                let received = match within(limit, client.recv()).await {
+                    Some(Some(notice)) => Received::Notice(notice),
+                    Some(None) => Received::Ended,
+                    None => Received::TimedOut,
+                };
+                // Nobody need be interested.
+                let _ = answer.send(received);
+            }
+        });
+        smol::spawn(async move {
+            task.await;
+            // Nobody need be interested.
+            let _ = end.send(());
+        })
+        .detach();
+        Box::new(JoinedSession { handle, requests, answers, ended })
+    }
+
+    fn process(&self) -> Option<Command> {
+        process(self.name())
+    }
+}
+
+impl JoinedSession {
+    fn control(&self) -> &asynchronous::Handle {
+        self.handle.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl Session for JoinedSession {
+    fn recv(&mut self, limit: Duration) -> Received {
+        self.requests.send_blocking(limit).expect("the task goes on");
+        self.answers.recv().expect("the task answers")
+    }
+
+    fn send_within(&self, message: Outgoing, limit: Duration) -> Receiver<Waited> {
+        wait_for_room(self.control().clone(), message, limit, SMOL.spawn)
+    }
+
+    commands!(control);
+}
+
+/// The task must come to its end when nobody can use the connection any more.
+impl Drop for JoinedSession {
+    fn drop(&mut self) {
+        self.handle = None;
+        self.requests.close();
+        expect_end(&self.ended);
     }
 }
