@@ -64,6 +64,17 @@ fn an_outage_cut_short_by_the_end_is_counted() {
 }
 
 #[test]
+fn an_end_that_was_asked_for_is_no_error() {
+    let mut harness = Harness::open_with(|_| {});
+    harness.reset();
+    harness.close();
+    assert_eq!(harness.connection.status().last_error, None);
+    let mut harness = Harness::new(|_| {});
+    harness.refuse(401, None);
+    assert!(harness.connection.status().last_error.expect("known").contains("401"));
+}
+
+#[test]
 fn the_outbox_is_shown_by_its_parts() {
     let mut harness = Harness::open_acks(|config| config.outbox.ack_window = 1);
     harness.send_as("{\"id\":1}", Class::Acknowledged);

@@ -67,6 +67,7 @@ fn life(contents: Contents) -> String {
         config.dialect = DialectConfig::Json(JsonConfig::default());
         config.inbox.dedupe = 8;
         config.inbox.max_message = 200;
+        config.outbox.max_bytes = 1 << 12;
     });
     let text = |text: String| Frame::Text(text.into());
     let failure = DialFailure::new(DialError::Request, SECRET);
@@ -81,7 +82,7 @@ fn life(contents: Contents) -> String {
     let object = format!(r#"{{"id":7,"token":"{SECRET}"}}"#);
     life.after(1, Event::Send(Outgoing::new(object.clone()).class(Class::Acknowledged)));
     life.after(1, Event::Send(Outgoing::new(SECRET.as_bytes())));
-    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 20))));
+    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 12))));
     life.after(1, Event::Flushed { transport: TransportId(2), through: 1 });
     life.after(1, received(2, text(object.clone())));
     life.after(1, received(2, text(object)));
@@ -383,7 +384,7 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 60, limit }));
 
     // Many that are each within the limit: in the outbox, and as messages that nobody takes.
-    let generous = lines[0].replace(r#""max_bytes":1048576"#, r#""max_bytes":1099511627776"#);
+    let generous = lines[0].replace(r#""max_bytes":4096"#, r#""max_bytes":1099511627776"#);
     let mut many = format!("{generous}\n{}\n", lines[1]);
     let most = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
     for _ in 0..100 {
