@@ -253,6 +253,8 @@ mod tests {
             let delay = schedule.next(&config, false, Advised::RetryAfter(ms(asked))).delay;
             assert_eq!(delay, ms(asked));
         }
+        let delay = schedule.next(&config, false, Advised::RetryAfter(ms(100)));
+        assert_eq!((delay.delay, delay.advice), (ms(100), None), "it changed nothing");
         let delay = schedule.next(&config, false, Advised::RetryAfter(ms(300_001))).delay;
         assert_eq!(delay, ms(300_000));
     }

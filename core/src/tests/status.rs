@@ -1,7 +1,7 @@
 //! What a dashboard would show.
 
 use crate::testing::{Harness, ms, secs};
-use crate::{Class, ReadyState, State, Timer};
+use crate::{Class, Notice, ReadyState, State, Timer};
 
 #[test]
 fn the_status_follows_the_life_of_a_connection() {
@@ -45,6 +45,31 @@ fn the_status_follows_the_life_of_a_connection() {
     let status = harness.connection.status();
     assert_eq!((status.state, status.ready_state), (State::Closed, ReadyState::Closed));
     assert_eq!((status.deadline, status.transport, status.rtt.is_some()), (None, None, false));
+}
+
+#[test]
+fn a_change_of_state_names_the_transport_it_is_about() {
+    let transports = |harness: &Harness| -> alloc::vec::Vec<_> {
+        let changes = harness.notices.iter().filter_map(|notice| match notice {
+            Notice::StateChanged { to, transport, .. } => {
+                Some((*to, transport.map(crate::TransportId::get)))
+            }
+            _ => None,
+        });
+        changes.collect()
+    };
+    let mut harness = Harness::open_with(|_| {});
+    harness.reset();
+    harness.reopen();
+    harness.close();
+    harness.advance(secs(5));
+    let (open, reconnecting) = (State::Open, State::Reconnecting);
+    let expected =
+        [(open, Some(1)), (reconnecting, Some(1)), (open, Some(2)), (State::Closed, Some(2))];
+    assert_eq!(transports(&harness), expected);
+    let mut harness = Harness::new(|config| config.connect.auto = false);
+    harness.close();
+    assert_eq!(transports(&harness), [(State::Closed, None)]);
 }
 
 #[test]
