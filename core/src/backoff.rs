@@ -230,11 +230,14 @@ mod tests {
     fn retry_after_raises_the_delay_beyond_the_cap_but_not_beyond_its_own() {
         let config = retry(Backoff::Constant { base: ms(100) }, Jitter::Full, ms(100));
         let mut schedule = Schedule::new(3);
+        let mut latest = ms(0);
         for _ in 0..200 {
             let delay = schedule.next(&config, false, Advised::RetryAfter(ms(2000)));
             assert_eq!(delay.advice, Some(Advice::RetryAfter));
             assert!(delay.delay >= ms(2000) && delay.delay <= ms(2500), "{delay:?}");
+            latest = latest.max(delay.delay);
         }
+        assert!(latest > ms(2450), "spread over a quarter: {latest:?}");
         let hour = Duration::from_secs(3600);
         let delay = schedule.next(&config, false, Advised::RetryAfter(hour)).delay;
         assert_eq!(delay, Duration::from_secs(300), "no earlier than for less");
@@ -250,6 +253,8 @@ mod tests {
             let delay = schedule.next(&config, false, Advised::RetryAfter(ms(asked))).delay;
             assert_eq!(delay, ms(asked));
         }
+        let delay = schedule.next(&config, false, Advised::RetryAfter(ms(100)));
+        assert_eq!((delay.delay, delay.advice), (ms(100), None), "it changed nothing");
         let delay = schedule.next(&config, false, Advised::RetryAfter(ms(300_001))).delay;
         assert_eq!(delay, ms(300_000));
     }

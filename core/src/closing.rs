@@ -56,12 +56,6 @@ impl<D: Dialect> Connection<D> {
         }
     }
 
-    /// The connection was lost while draining, and nothing was left to send.
-    pub(crate) fn finish_as_asked(&mut self, now: Instant) {
-        let code = self.draining.as_ref().map_or(code::NORMAL, |draining| draining.close.code);
-        self.finish(now, ClosedBy::Application, code, false, Reason::Application);
-    }
-
     fn begin_close(&mut self, now: Instant, close: CloseFrame) {
         let by = ClosedBy::Application;
         if !matches!(self.phase, Phase::Open) {

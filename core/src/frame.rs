@@ -258,6 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_is_what_it_was_made_of() {
+        for (payload, text) in [
+            (Payload::from("é"), Some("é")),
+            (Payload::from(""), Some("")),
+            (Payload::from(&[7_u8, 8][..]), None),
+            (Payload::from(&[][..]), None),
+        ] {
+            let size = payload.as_bytes().len();
+            assert_eq!((payload.len(), payload.is_empty()), (size, size == 0), "{payload:?}");
+            assert_eq!(payload.as_text(), text, "{payload:?}");
+            let frame = Frame::from(payload.clone());
+            assert_eq!((frame.len(), frame.is_empty()), (size, size == 0), "{frame:?}");
+            assert_eq!(payload.clone().into_bytes(), payload.as_bytes());
+        }
+        for (frame, size) in [
+            (Frame::Ping(Bytes::from_static(b"abc")), 3),
+            (Frame::Pong(Bytes::new()), 0),
+            (Frame::Close(Some(CloseFrame::new(1000, "bye"))), 5),
+            (Frame::Close(None), 0),
+        ] {
+            assert_eq!((frame.len(), frame.is_empty()), (size, size == 0), "{frame:?}");
+        }
+    }
+
+    #[test]
     fn a_long_reason_is_cut_at_a_character() {
         let close = CloseFrame::new(1000, &"é".repeat(100));
         assert_eq!(close.reason.len(), 122);

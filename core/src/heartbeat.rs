@@ -122,9 +122,16 @@ impl Heartbeat {
         Bytes::copy_from_slice(&nonce.to_be_bytes())
     }
 
-    /// Makes the ping just sent the probe.
-    pub(crate) fn probe(&mut self) {
-        self.probe = Some(self.recent[place(self.sent)]);
+    /// The ping just noted never goes out, so that nothing answers it.
+    pub(crate) fn withdraw(&mut self) {
+        self.recent[place(self.sent)] = Ping::default();
+        self.sent -= 1;
+    }
+
+    /// Makes the ping just sent the probe; if it was not, nothing answers the probe.
+    pub(crate) fn probe(&mut self, sent: bool) {
+        let ping = if sent { self.recent[place(self.sent)] } else { Ping::default() };
+        self.probe = Some(ping);
     }
 
     pub(crate) fn forget_probe(&mut self) {
@@ -135,25 +142,33 @@ impl Heartbeat {
         self.probe.is_some()
     }
 
-    /// A protocol pong: it answers the ping with the same payload, and no other.
-    pub(crate) fn protocol_pong(&mut self, now: Instant, payload: &[u8]) -> Option<Answer> {
-        let nonce = u64::from_be_bytes(payload.try_into().ok()?);
-        let mut known = self.recent.iter().chain(&self.probe);
-        let ping = *known.find(|ping| ping.number != 0 && ping.nonce == nonce)?;
+    /// A protocol pong: it answers the ping with the same payload, and no other. The last
+    /// `unwritten` pings have not gone out and cannot have been answered.
+    pub(crate) fn protocol_pong(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        unwritten: u64,
+    ) -> Option<Answer> {
+        let ping = self.asked_with(payload, unwritten)?;
         self.answer(now, ping)
     }
 
     /// Whether this is the payload of a ping that a pong may still answer.
-    pub(crate) fn knows(&self, payload: &[u8]) -> bool {
-        payload.try_into().map(u64::from_be_bytes).is_ok_and(|nonce| {
-            let mut known = self.recent.iter().chain(&self.probe);
-            known.any(|ping| ping.number != 0 && ping.nonce == nonce)
-        })
+    pub(crate) fn knows(&self, payload: &[u8], unwritten: u64) -> bool {
+        self.asked_with(payload, unwritten).is_some()
+    }
+
+    /// The ping with this payload that went out and is remembered.
+    fn asked_with(&self, payload: &[u8], unwritten: u64) -> Option<Ping> {
+        let nonce = u64::from_be_bytes(payload.try_into().ok()?);
+        let written = 1..=self.sent.saturating_sub(unwritten);
+        let mut known = self.recent.iter().chain(&self.probe);
+        known.find(|ping| ping.nonce == nonce && written.contains(&ping.number)).copied()
     }
 
     /// A pong of the dialect's, which carries no nonce: a transport keeps the order, so the n-th
-    /// pong answers the n-th ping. The last `unwritten` pings have not gone out and cannot have
-    /// been answered.
+    /// pong answers the n-th ping, of which the last `unwritten` have not gone out either.
     pub(crate) fn application_pong(&mut self, now: Instant, unwritten: u64) -> Option<Answer> {
         // What was sent as protocol pings no words of the dialect's can answer.
         if self.pings != Pings::Application || self.answered + unwritten >= self.sent {
@@ -236,30 +251,49 @@ mod tests {
         let first = heartbeat.ping(at(10));
         let second = heartbeat.ping(at(20));
         assert_ne!(first, second);
-        assert_eq!(heartbeat.protocol_pong(at(25), b"nonsense"), None);
-        assert_eq!(heartbeat.protocol_pong(at(25), b""), None);
-        let answer = heartbeat.protocol_pong(at(25), &second).expect("it matches");
+        assert_eq!(heartbeat.protocol_pong(at(25), b"nonsense", 0), None);
+        assert_eq!(heartbeat.protocol_pong(at(25), b"", 0), None);
+        let answer = heartbeat.protocol_pong(at(25), &second, 0).expect("it matches");
         assert_eq!(answer.rtt, Duration::from_millis(5));
-        let answer = heartbeat.protocol_pong(at(30), &first).expect("it matches");
+        let answer = heartbeat.protocol_pong(at(30), &first, 0).expect("it matches");
         assert_eq!(answer.rtt, Duration::from_millis(20));
-        assert_eq!(heartbeat.protocol_pong(at(30), &first), None, "twice");
+        assert_eq!(heartbeat.protocol_pong(at(30), &first, 0), None, "twice");
     }
 
     #[test]
     fn only_what_a_pong_may_still_answer_is_known() {
         let mut heartbeat = heartbeat(Pings::Protocol);
-        assert!(!heartbeat.knows(&0_u64.to_be_bytes()), "the places are empty");
+        assert!(!heartbeat.knows(&0_u64.to_be_bytes(), 0), "the places are empty");
         let probe = heartbeat.ping(at(10));
-        heartbeat.probe();
-        assert!(heartbeat.knows(&probe));
-        assert!(!heartbeat.knows(&1_u64.to_be_bytes()) && !heartbeat.knows(b"short"));
+        heartbeat.probe(true);
+        assert!(heartbeat.knows(&probe, 0));
+        assert!(!heartbeat.knows(&1_u64.to_be_bytes(), 0) && !heartbeat.knows(b"short", 0));
         let later: Vec<_> = (0..20).map(|n| heartbeat.ping(at(20 + n))).collect();
-        assert!(heartbeat.knows(&probe), "the probe is not forgotten");
+        assert!(heartbeat.knows(&probe, 0), "the probe is not forgotten");
         for (index, ping) in later.iter().enumerate() {
-            assert_eq!(heartbeat.knows(ping), index >= later.len() - REMEMBERED, "{index}");
+            assert_eq!(heartbeat.knows(ping, 0), index >= later.len() - REMEMBERED, "{index}");
         }
-        heartbeat.protocol_pong(at(50), &probe).expect("it matches");
-        assert!(!heartbeat.knows(&probe), "answered");
+        heartbeat.protocol_pong(at(50), &probe, 0).expect("it matches");
+        assert!(!heartbeat.knows(&probe, 0), "answered");
+    }
+
+    #[test]
+    fn a_ping_that_did_not_go_out_is_answered_by_nothing() {
+        let mut heartbeat = heartbeat(Pings::Protocol);
+        let first = heartbeat.ping(at(10));
+        let second = heartbeat.ping(at(20));
+        assert!(heartbeat.knows(&first, 1) && !heartbeat.knows(&first, 2));
+        assert_eq!(heartbeat.protocol_pong(at(25), &second, 1), None);
+        assert!(heartbeat.protocol_pong(at(25), &second, 0).is_some());
+        let third = heartbeat.ping(at(30));
+        heartbeat.withdraw();
+        heartbeat.probe(false);
+        assert!(heartbeat.is_probing());
+        assert_eq!(heartbeat.protocol_pong(at(35), &third, 0), None);
+        assert_eq!(heartbeat.protocol_pong(at(35), &0_u64.to_be_bytes(), 0), None);
+        assert!(!heartbeat.protocol_pong(at(35), &first, 0).expect("it matches").probe);
+        let fourth = heartbeat.ping(at(40));
+        assert!(!heartbeat.protocol_pong(at(45), &fourth, 0).expect("it matches").probe);
     }
 
     #[test]
@@ -267,10 +301,10 @@ mod tests {
         let mut heartbeat = heartbeat(Pings::Protocol);
         let early = heartbeat.ping(at(0));
         let probe = heartbeat.ping(at(10));
-        heartbeat.probe();
-        assert!(!heartbeat.protocol_pong(at(11), &early).expect("it matches").probe);
+        heartbeat.probe(true);
+        assert!(!heartbeat.protocol_pong(at(11), &early, 0).expect("it matches").probe);
         assert!(heartbeat.is_probing());
-        assert!(heartbeat.protocol_pong(at(12), &probe).expect("it matches").probe);
+        assert!(heartbeat.protocol_pong(at(12), &probe, 0).expect("it matches").probe);
         assert!(!heartbeat.is_probing());
     }
 
@@ -280,7 +314,7 @@ mod tests {
         assert_eq!(heartbeat.application_pong(at(1), 0), None, "unasked");
         heartbeat.ping(at(10));
         heartbeat.ping(at(20));
-        heartbeat.probe();
+        heartbeat.probe(true);
         let answer = heartbeat.application_pong(at(30), 0).expect("it matches");
         assert_eq!((answer.rtt, answer.probe), (Duration::from_millis(20), false));
         let answer = heartbeat.application_pong(at(30), 0).expect("it matches");

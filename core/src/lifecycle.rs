@@ -176,7 +176,7 @@ impl<D: Dialect> Connection<D> {
             Verdict::Final(by) => return self.finish(now, by, reason.code(), false, reason),
         };
         if self.draining.is_some() && self.outbox.is_empty() {
-            return self.finish_as_asked(now);
+            return self.drained(now);
         }
         if self.config.connect.fail_fast && !self.was_open {
             let reason = Reason::FirstFailed(reason.into());

@@ -131,8 +131,8 @@ impl<D: Dialect> Connection<D> {
         self.ping(now);
     }
 
-    /// Sends a ping, whatever else is being sent, and plans the next.
-    pub(crate) fn ping(&mut self, now: Instant) {
+    /// Sends a ping, whatever else is being sent, and plans the next. Says whether it will go out.
+    pub(crate) fn ping(&mut self, now: Instant) -> bool {
         let frame = match self.heartbeat.pings {
             Pings::Protocol | Pings::Server => Some(Frame::Ping(self.heartbeat.ping(now))),
             Pings::Application => self.dialect.ping(self.unix_ms(now)).map(|ping| {
@@ -141,17 +141,23 @@ impl<D: Dialect> Connection<D> {
             }),
             Pings::Off => None,
         };
-        if let (Some(frame), Some(transport)) = (frame, &mut self.transport) {
-            transport.ping(frame);
+        let is_noted = frame.is_some();
+        let goes_out = match (frame, &mut self.transport) {
+            (Some(frame), Some(transport)) => transport.ping(frame),
+            (_, None) | (None, _) => false,
+        };
+        if is_noted && !goes_out {
+            self.heartbeat.withdraw();
         }
         if self.heartbeat.pings == Pings::Server {
-            return;
+            return goes_out;
         }
         self.timers.arm(Timer::Ping, now + self.config.heartbeat.interval);
         // Silence counts from the first ping that nothing has answered.
         if !self.timers.is_armed(Timer::Pong) {
             self.expect_sound(now);
         }
+        goes_out
     }
 
     fn stable_due(&mut self, now: Instant) {
@@ -204,8 +210,8 @@ impl<D: Dialect> Connection<D> {
             }
             return;
         }
-        self.ping(now);
-        self.heartbeat.probe();
+        let sent = self.ping(now);
+        self.heartbeat.probe(sent);
         self.timers.disarm(Timer::Pong);
         self.timers.arm(Timer::Probe, now + self.probe_deadline());
     }
@@ -216,13 +222,10 @@ impl<D: Dialect> Connection<D> {
 
     /// A pong came; if it answers the probe, life goes on as before.
     pub(crate) fn pong(&mut self, now: Instant, protocol: Option<&[u8]>) {
+        let unwritten = self.unwritten_pings();
         let answer = match protocol {
-            Some(payload) => self.heartbeat.protocol_pong(now, payload),
-            None => {
-                let unwritten =
-                    self.transport.as_ref().map_or(0, |transport| transport.unwritten_pings());
-                self.heartbeat.application_pong(now, unwritten)
-            }
+            Some(payload) => self.heartbeat.protocol_pong(now, payload, unwritten),
+            None => self.heartbeat.application_pong(now, unwritten),
         };
         let Some(answer) = answer else { return };
         self.output.notify(Notice::Pong { rtt: answer.rtt });
@@ -233,6 +236,11 @@ impl<D: Dialect> Connection<D> {
                 self.expect_sound(now);
             }
         }
+    }
+
+    /// How many pings were decided on and not yet handed out by `poll`.
+    pub(crate) fn unwritten_pings(&self) -> u64 {
+        self.transport.as_ref().map_or(0, |transport| transport.unwritten_pings())
     }
 
     fn ack_due(&mut self, now: Instant) {

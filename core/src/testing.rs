@@ -25,6 +25,11 @@ pub(crate) const fn rounds(count: u32) -> u32 {
     if cfg!(miri) { count.div_ceil(50) } else { count }
 }
 
+/// The most steps of a random case, or a tenth under Miri.
+pub(crate) const fn steps(count: usize) -> usize {
+    if cfg!(miri) { count.div_ceil(10) } else { count }
+}
+
 /// The usual cases of a property, or `PROPTEST_CASES`; fewer under Miri.
 pub(crate) fn cases() -> ProptestConfig {
     let usual = ProptestConfig::default();

@@ -71,9 +71,9 @@ impl Transport {
         self.queue(frame, false);
     }
 
-    /// Queues a ping of ours, a protocol ping or the dialect's.
-    pub(crate) fn ping(&mut self, frame: Frame) {
-        self.queue(frame, true);
+    /// Queues a ping of ours, a protocol ping or the dialect's. Says whether there was room for it.
+    pub(crate) fn ping(&mut self, frame: Frame) -> bool {
+        self.queue(frame, true)
     }
 
     /// How many pings of ours were not written yet.
@@ -81,9 +81,9 @@ impl Transport {
         self.control.iter().filter(|control| control.ping).count() as u64
     }
 
-    fn queue(&mut self, frame: Frame, ping: bool) {
+    fn queue(&mut self, frame: Frame, ping: bool) -> bool {
         if self.closing {
-            return;
+            return false;
         }
         match &frame {
             // Only the latest ping need be answered (RFC 6455 §5.5.3).
@@ -91,11 +91,12 @@ impl Transport {
             Frame::Close(_) => self.closing = true,
             Frame::Text(_) | Frame::Binary(_) | Frame::Ping(_) => {
                 if self.control.len() >= MAX_CONTROL {
-                    return;
+                    return false;
                 }
             }
         }
         self.control.push_back(Control { frame, ping });
+        true
     }
 
     /// The next control frame to be written, with its index.

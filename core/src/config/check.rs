@@ -292,6 +292,111 @@ mod tests {
         assert_eq!(refused(|c| c.inbox.dedupe = 1), "inbox.dedupe");
     }
 
+    #[track_caller]
+    fn accepted(change: impl FnOnce(&mut ConfigBuilder)) {
+        let mut builder = Config::builder();
+        change(&mut builder);
+        assert_eq!(builder.build().map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn durations_are_taken_up_to_their_bounds_and_no_further() {
+        type Set = fn(&mut ConfigBuilder, Duration);
+        let (zero, jot, day) = (Duration::ZERO, Duration::from_nanos(1), HOUR * 24);
+        let year = day * 365;
+        let ranges: [(&str, Set, Duration, Duration); 17] = [
+            ("connect.dial_timeout", |c, v| c.connect.dial_timeout = v, MILLISECOND, HOUR),
+            ("retry.cap", |c, v| c.retry.cap = v, Duration::from_millis(500), day),
+            ("retry.max_outage", |c, v| c.retry.max_outage = Some(v), MILLISECOND, year),
+            ("retry.suspend_after", |c, v| c.retry.suspend_after = Some(v), MILLISECOND, year),
+            ("retry.stable_after", |c, v| c.retry.stable_after = v, zero, day),
+            ("retry.max_retry_after", |c, v| c.retry.max_retry_after = v, zero, day),
+            ("retry.restart_delay", |c, v| c.retry.restart_delay = vec![v, v], zero, day),
+            ("heartbeat.interval", |c, v| c.heartbeat.interval = v, MILLISECOND, day),
+            ("heartbeat.deadline", |c, v| c.heartbeat.deadline = v, MILLISECOND, day),
+            ("heartbeat.stale_after", |c, v| c.heartbeat.stale_after = Some(v), MILLISECOND, year),
+            ("clock.jump", |c, v| c.clock.jump = v, MILLISECOND, day),
+            ("clock.probe_deadline", |c, v| c.clock.probe_deadline = v, MILLISECOND, HOUR),
+            ("close.timeout", |c, v| c.close.timeout = v, MILLISECOND, HOUR),
+            ("close.drain", |c, v| c.close.drain = v, zero, day),
+            ("outbox.ttl", |c, v| c.outbox.ttl = Some(v), MILLISECOND, year),
+            ("outbox.ack_timeout", |c, v| c.outbox.ack_timeout = v, MILLISECOND, day),
+            (
+                "retry.backoff.base",
+                |c, v| {
+                    c.retry.cap = HOUR;
+                    c.retry.backoff = Backoff::Linear { base: v };
+                },
+                MILLISECOND,
+                HOUR,
+            ),
+        ];
+        for (field, set, least, most) in ranges {
+            accepted(|config| set(config, least));
+            accepted(|config| set(config, most));
+            if let Some(less) = least.checked_sub(jot) {
+                assert_eq!(refused(|config| set(config, less)), field);
+            }
+            let beyond = if field == "retry.backoff.base" { "retry.cap" } else { field };
+            assert_eq!(refused(|config| set(config, most + jot)), beyond);
+        }
+    }
+
+    #[test]
+    fn numbers_are_taken_up_to_their_bounds_and_no_further() {
+        type Set = fn(&mut ConfigBuilder, usize);
+        let json = |config: &mut ConfigBuilder, change: &dyn Fn(&mut JsonConfig)| {
+            let mut json = JsonConfig::default();
+            change(&mut json);
+            config.dialect = DialectConfig::Json(json);
+        };
+        let ranges: [(&str, Set, usize, usize); 7] = [
+            ("outbox.max_messages", |c, v| c.outbox.max_messages = v, 1, 1 << 20),
+            ("outbox.ack_window", |c, v| c.outbox.ack_window = v, 1, 1 << 20),
+            ("inbox.max_messages", |c, v| c.inbox.max_messages = v, 1, 1 << 20),
+            ("outbox.max_bytes", |c, v| c.outbox.max_bytes = v, 1, 1 << 40),
+            ("outbox.write_credit", |c, v| c.outbox.write_credit = v, 1, 1 << 40),
+            ("inbox.max_bytes", |c, v| c.inbox.max_bytes = v, 1, 1 << 40),
+            ("inbox.max_message", |c, v| c.inbox.max_message = v, 1, 1 << 30),
+        ];
+        for (field, set, least, most) in ranges {
+            accepted(|config| set(config, least));
+            accepted(|config| set(config, most));
+            assert_eq!(refused(|config| set(config, least - 1)), field);
+            assert_eq!(refused(|config| set(config, most + 1)), field);
+        }
+        let with_ids = |dedupe| {
+            move |config: &mut ConfigBuilder| {
+                json(config, &|_| {});
+                config.inbox.dedupe = dedupe;
+            }
+        };
+        accepted(with_ids(1 << 20));
+        assert_eq!(refused(with_ids((1 << 20) + 1)), "inbox.dedupe");
+        accepted(|config| json(config, &|json| json.max_depth = 10_000));
+        let deeper = refused(|config| json(config, &|json| json.max_depth = 10_001));
+        assert_eq!(deeper, "dialect.json.max_depth");
+        accepted(|config| config.heartbeat.misses = 1_000);
+        accepted(|config| config.retry.max_attempts = Some(1));
+        let growing = |factor_percent| Backoff::Exponential { base: HOUR / 3_600, factor_percent };
+        for factor in [101, 1_000] {
+            accepted(|config| config.retry.backoff = growing(factor));
+        }
+        let field = "retry.backoff.exponential.factor_percent";
+        assert_eq!(refused(|config| config.retry.backoff = growing(1_001)), field);
+        for statuses in [300, 599] {
+            accepted(|config| config.retry.fatal_statuses.push(statuses));
+        }
+        assert_eq!(refused(|config| config.retry.fatal_statuses.push(600)), "retry.fatal_statuses");
+        for count in [1, 256] {
+            let delays = vec![MILLISECOND; count];
+            accepted(|config| config.retry.backoff = Backoff::List { delays });
+        }
+        let delays = vec![MILLISECOND; 257];
+        let long = refused(|config| config.retry.backoff = Backoff::List { delays });
+        assert_eq!(long, "retry.backoff.list.delays");
+    }
+
     #[test]
     fn nonsense_in_a_dialect_is_refused() {
         let text = |ping: &str, pong: &str| DialectConfig::Text {

@@ -127,6 +127,47 @@ mod tests {
     use super::*;
 
     #[test]
+    fn presets_with_json_write_messages_as_they_are() {
+        for (preset, word, stamped) in [
+            (Config::manager(), "ping", false),
+            (Config::realtime(), "heartbeat", true),
+            (Config::client(), "ping", false),
+        ] {
+            let DialectConfig::Json(json) = &preset.dialect else {
+                panic!("{:?}", preset.dialect);
+            };
+            assert_eq!((json.envelope, json.acks, json.acknowledge), (false, false, false));
+            let heartbeat = HeartbeatFrames::Json {
+                ping: String::from(word),
+                pong: String::from("pong"),
+                timestamp: stamped,
+            };
+            assert_eq!(json.heartbeat, heartbeat);
+        }
+    }
+
+    #[test]
+    fn presets_retry_and_ask_as_they_say() {
+        let every = |config: &Config| config.heartbeat.interval.as_secs();
+        let constant = |seconds| Backoff::Constant { base: Duration::from_secs(seconds) };
+        let (manager, idle) = (Config::manager(), Config::idle_watch());
+        assert_eq!((every(&manager), manager.retry.max_attempts), (30, Some(11)));
+        assert_eq!((&manager.retry.backoff, manager.retry.jitter), (&constant(3), Jitter::None));
+        assert_eq!((every(&idle), idle.heartbeat.deadline), (10, seconds(10)));
+        assert_eq!((&idle.retry.backoff, idle.retry.jitter), (&constant(4), Jitter::None));
+        assert!(idle.heartbeat.quiet_only);
+        let (realtime, client) = (Config::realtime(), Config::client());
+        assert!(realtime.connect.fail_fast);
+        assert_eq!((every(&realtime), realtime.retry.max_attempts), (30, Some(6)));
+        assert_eq!((every(&client), client.retry.max_attempts), (30, Some(6)));
+        assert_eq!((&client.retry.backoff, client.retry.jitter), (&constant(5), Jitter::None));
+        let (basics, scripts) = (Config::basics(), Config::scripts());
+        assert_eq!((every(&basics), &basics.retry.backoff), (5, &constant(3)));
+        assert_eq!((&basics.dialect, basics.retry.jitter), (&DialectConfig::text(), Jitter::None));
+        assert_eq!(scripts.outbox.overflow, Overflow::Wait);
+    }
+
+    #[test]
     fn every_preset_is_valid_and_its_own() {
         let names = ["manager", "idle-watch", "realtime", "client", "basics", "scripts"];
         for name in names {

@@ -201,7 +201,8 @@ impl Outbox {
             if entry.class != Class::Acknowledged {
                 continue;
             }
-            let covered = entry.id.is_some_and(|own| own == id || cumulative && own < id);
+            let covered =
+                entry.id.is_some_and(|own| if cumulative { own <= id } else { own == id });
             if covered {
                 found = true;
                 output.counters.acknowledged += 1;

@@ -181,7 +181,7 @@ proptest! {
     /// in the order of acceptance, save that a resend on the same one goes back.
     #[test]
     fn it_agrees_with_a_naive_model(
-        steps in prop::collection::vec(step(), 0..300),
+        steps in prop::collection::vec(step(), 0..crate::testing::steps(300)),
         overflow in prop_oneof![
             Just(Overflow::Reject), Just(Overflow::DropOldest), Just(Overflow::DropNewest)
         ],

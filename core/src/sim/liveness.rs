@@ -153,7 +153,9 @@ impl Liveness {
         let Some(open) = &mut self.open else { return };
         let answered = if let Frame::Pong(payload) = frame {
             let own = Frame::Ping(payload.clone());
-            open.probe.as_ref().is_some_and(|probe| probe.ping.as_ref() == Some(&own))
+            // Before it was written it can at most have been guessed.
+            let right = |probe: &Probe| probe.ping.as_ref() == Some(&own);
+            open.probe.as_ref().is_some_and(|probe| right(probe) && probe.number <= open.pings)
         } else if meaning == Some(&Meaning::Pong) {
             open.pongs = open.pings.min(open.pongs + 1);
             let right = |probe: &Probe| probe.number == open.pongs;

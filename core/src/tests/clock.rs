@@ -241,6 +241,22 @@ fn a_server_that_pings_is_probed_where_the_transport_can() {
 }
 
 #[test]
+fn an_answer_to_the_probe_during_the_close_starts_nothing_anew() {
+    let mut harness = Harness::open_with(|config| {
+        beating(config);
+        config.heartbeat.style = HeartbeatStyle::Server;
+        config.close.timeout = secs(60);
+    });
+    harness.pongs = false;
+    harness.oversleep(secs(60));
+    harness.tick();
+    harness.close();
+    harness.receive(Frame::Pong(harness.last_ping()));
+    harness.advance(secs(59));
+    assert_eq!((harness.dead(), harness.phase()), (None, "closing"));
+}
+
+#[test]
 fn lateness_up_to_the_threshold_is_no_jump() {
     let mut harness = Harness::open_with(beating);
     harness.oversleep(secs(15));

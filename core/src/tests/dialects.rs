@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::testing::{Harness, secs};
 use crate::{
-    Bytes, Class, Config, Dialect, EncodeError, Encoded, Encoding, Frame, HeartbeatStyle, Meaning,
-    Notice, Outgoing, Payload, Rejected,
+    Bytes, Class, Config, ConfigBuilder, Dialect, EncodeError, Encoded, Encoding, Frame,
+    HeartbeatStyle, Meaning, Notice, Outgoing, Payload, Rejected,
 };
 
 const PING: u8 = 1;
@@ -68,6 +68,10 @@ fn binary(bytes: &'static [u8]) -> Frame {
 }
 
 fn open() -> Harness<Tagged> {
+    open_with(|_| {})
+}
+
+fn open_with(change: impl FnOnce(&mut ConfigBuilder)) -> Harness<Tagged> {
     let mut config = Config::builder();
     config.outbox.class = Class::Acknowledged;
     config.outbox.ack_timeout = secs(3);
@@ -75,6 +79,7 @@ fn open() -> Harness<Tagged> {
     // pings the dialect's own are used.
     config.heartbeat.style = HeartbeatStyle::Protocol;
     config.heartbeat.interval = secs(5);
+    change(&mut config);
     let config = config.build().expect("valid");
     let mut harness = Harness::with_dialect(config, Tagged, 1);
     harness.capabilities.protocol_ping = false;
@@ -121,4 +126,15 @@ fn what_it_cannot_read_is_passed_on_and_what_it_cannot_write_comes_back() {
     let message = Outgoing::new("one too many");
     let error = EncodeError::IdsExhausted;
     assert_eq!(harness.refused(message.clone()), Rejected::Unencodable { message, error });
+}
+
+#[test]
+fn what_does_not_fit_once_it_is_written_comes_back_as_it_was() {
+    let mut harness = open_with(|config| config.outbox.max_bytes = 100);
+    let message = Outgoing::new("x".repeat(99));
+    let refused = Rejected::TooLarge { message: message.clone(), size: 101, limit: 100 };
+    assert_eq!(harness.refused(message), refused);
+    harness.send("x".repeat(50));
+    let message = Outgoing::new("x".repeat(48));
+    assert_eq!(harness.refused(message.clone()), Rejected::QueueFull(message));
 }

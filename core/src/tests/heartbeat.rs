@@ -2,7 +2,7 @@
 
 use crate::testing::{Harness, ms, secs, text};
 use crate::{
-    Capabilities, Class, Config, DialectConfig, Duration, Event, Frame, HeartbeatFrames,
+    Action, Capabilities, Class, Config, DialectConfig, Duration, Event, Frame, HeartbeatFrames,
     HeartbeatStyle, JsonConfig, Notice, State,
 };
 
@@ -194,6 +194,52 @@ fn the_round_trip_is_taken_from_the_matching_pong() {
     assert_eq!(rtts(&harness)[1..], [ms(10_250)]);
     harness.receive(Frame::Pong(second));
     assert_eq!(rtts(&harness).len(), 2, "the same pong twice");
+}
+
+#[test]
+fn a_pong_that_comes_before_its_ping_went_out_is_none() {
+    let mut harness = Harness::open_with(beating);
+    let due = harness.now + secs(10);
+    let transport = harness.transport();
+    assert!(harness.connection.handle(due, Event::Tick).is_ok());
+    let Action::Write { frame: Frame::Ping(nonce), .. } = harness.connection.clone().poll() else {
+        panic!("a ping is due");
+    };
+    let answer = Event::Received { transport, frame: Frame::Pong(nonce) };
+    assert!(harness.connection.handle(due, answer.clone()).is_ok());
+    assert_eq!(harness.connection.status().rtt, None, "guessed");
+    assert!(matches!(harness.connection.poll(), Action::Write { .. }));
+    assert!(harness.connection.handle(due + ms(5), answer).is_ok());
+    assert_eq!(harness.connection.status().rtt, Some(ms(5)));
+}
+
+#[test]
+fn a_ping_that_finds_no_room_is_answered_by_nothing() {
+    let mut harness = Harness::new(|config| {
+        beating(config);
+        config.heartbeat.misses = 5;
+        config.heartbeat.style = HeartbeatStyle::Application;
+        config.dialect =
+            DialectConfig::Json(JsonConfig { acknowledge: true, ..JsonConfig::default() });
+    });
+    harness.flushes = false;
+    harness.open();
+    harness.advance(secs(10));
+    for id in 0..64 + 256 {
+        harness.receive_text(&alloc::format!("{{\"id\":{id}}}"));
+    }
+    harness.advance(secs(10));
+    for _ in 0..6 {
+        harness.flush(u64::MAX);
+    }
+    harness.receive_text(r#"{"type":"pong"}"#);
+    assert_eq!(rtts(&harness), [secs(10)], "the first ping went out");
+    harness.receive_text(r#"{"type":"pong"}"#);
+    assert_eq!(rtts(&harness).len(), 1, "the second did not");
+    harness.advance(secs(10));
+    harness.advance(ms(5));
+    harness.receive_text(r#"{"type":"pong"}"#);
+    assert_eq!(rtts(&harness)[1..], [ms(5)], "the third did");
 }
 
 #[test]

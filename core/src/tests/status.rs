@@ -1,7 +1,7 @@
 //! What a dashboard would show.
 
 use crate::testing::{Harness, ms, secs};
-use crate::{Class, ReadyState, State, Timer};
+use crate::{Class, Notice, ReadyState, State, Timer};
 
 #[test]
 fn the_status_follows_the_life_of_a_connection() {
@@ -48,6 +48,31 @@ fn the_status_follows_the_life_of_a_connection() {
 }
 
 #[test]
+fn a_change_of_state_names_the_transport_it_is_about() {
+    let transports = |harness: &Harness| -> alloc::vec::Vec<_> {
+        let changes = harness.notices.iter().filter_map(|notice| match notice {
+            Notice::StateChanged { to, transport, .. } => {
+                Some((*to, transport.map(crate::TransportId::get)))
+            }
+            _ => None,
+        });
+        changes.collect()
+    };
+    let mut harness = Harness::open_with(|_| {});
+    harness.reset();
+    harness.reopen();
+    harness.close();
+    harness.advance(secs(5));
+    let (open, reconnecting) = (State::Open, State::Reconnecting);
+    let expected =
+        [(open, Some(1)), (reconnecting, Some(1)), (open, Some(2)), (State::Closed, Some(2))];
+    assert_eq!(transports(&harness), expected);
+    let mut harness = Harness::new(|config| config.connect.auto = false);
+    harness.close();
+    assert_eq!(transports(&harness), [(State::Closed, None)]);
+}
+
+#[test]
 fn an_outage_cut_short_by_the_end_is_counted() {
     let mut harness = Harness::open_with(|_| {});
     harness.reset();
@@ -61,6 +86,17 @@ fn an_outage_cut_short_by_the_end_is_counted() {
     harness.advance(secs(3));
     harness.close();
     assert_eq!(harness.counters().outage_ns, 0);
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_no_error() {
+    let mut harness = Harness::open_with(|_| {});
+    harness.reset();
+    harness.close();
+    assert_eq!(harness.connection.status().last_error, None);
+    let mut harness = Harness::new(|_| {});
+    harness.refuse(401, None);
+    assert!(harness.connection.status().last_error.expect("known").contains("401"));
 }
 
 #[test]

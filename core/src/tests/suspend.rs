@@ -93,7 +93,7 @@ fn each_outage_is_measured_by_itself() {
 #[test]
 fn without_a_limit_nothing_is_suspended() {
     let mut harness = Harness::new(|config| config.retry.suspend_after = None);
-    harness.advance(secs(100_000));
+    harness.advance(secs(u64::from(crate::testing::rounds(100_000))));
     assert_eq!(suspensions(&harness), 0);
 }
 

@@ -71,7 +71,9 @@ fn received<D: Dialect>(frame: &Frame, shadow: &Connection<D>, label: u64) -> Fr
         Frame::Binary(bytes) => Frame::from(data(Payload::Binary(bytes.clone()))),
         Frame::Ping(payload) => Frame::Ping(blank(payload)),
         // The nonce of a ping of ours is no secret, and answers it.
-        Frame::Pong(payload) if shadow.heartbeat.knows(payload) => Frame::Pong(payload.clone()),
+        Frame::Pong(payload) if shadow.heartbeat.knows(payload, shadow.unwritten_pings()) => {
+            Frame::Pong(payload.clone())
+        }
         Frame::Pong(payload) => Frame::Pong(blank(payload)),
         Frame::Close(close) => Frame::Close(close.as_ref().map(silent)),
     }

@@ -67,6 +67,7 @@ fn life(contents: Contents) -> String {
         config.dialect = DialectConfig::Json(JsonConfig::default());
         config.inbox.dedupe = 8;
         config.inbox.max_message = 200;
+        config.outbox.max_bytes = 1 << 12;
     });
     let text = |text: String| Frame::Text(text.into());
     let failure = DialFailure::new(DialError::Request, SECRET);
@@ -81,7 +82,7 @@ fn life(contents: Contents) -> String {
     let object = format!(r#"{{"id":7,"token":"{SECRET}"}}"#);
     life.after(1, Event::Send(Outgoing::new(object.clone()).class(Class::Acknowledged)));
     life.after(1, Event::Send(Outgoing::new(SECRET.as_bytes())));
-    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 20))));
+    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 12))));
     life.after(1, Event::Flushed { transport: TransportId(2), through: 1 });
     life.after(1, received(2, text(object.clone())));
     life.after(1, received(2, text(object)));
@@ -154,19 +155,28 @@ fn actions_stand_with_the_event_after_which_they_were_taken() {
 }
 
 #[test]
+fn whoever_asks_again_is_told_again_to_wait() {
+    let mut patient = Recorded::new(Contents::Redacted, |_| {});
+    patient.after(1, opened(1));
+    let asked = [(); 2].map(|()| patient.recorder.poll(&mut patient.connection));
+    assert!(matches!(&asked, [Action::Wait { .. }, again] if *again == asked[0]));
+    let trace = Trace::parse(patient.text().as_bytes()).unwrap();
+    assert_eq!(trace.steps().last().map(Step::actions), Some(2), "once is enough");
+    identical(&trace);
+}
+
+#[test]
 fn a_busy_connection_is_recorded_as_if_it_had_not_been_asked() {
-    let mut busy = Recorded::new(Contents::Redacted, |config| {
-        config.outbox.overflow = Overflow::DropNewest;
-        config.outbox.max_messages = 1;
-    });
+    let mut busy = Recorded::new(Contents::Redacted, |_| {});
     let mut refused = 0;
-    for _ in 0..400 {
-        refused += usize::from(busy.handle(Event::Send(Outgoing::new("a"))).is_err());
+    // Each has several actions.
+    for _ in 0..150 {
+        refused += usize::from(busy.handle(Event::Reconnect).is_err());
     }
     assert!(refused > 0);
     busy.drain();
     let trace = Trace::parse(busy.text().as_bytes()).unwrap();
-    assert_eq!(trace.steps().len(), 1 + 400 - refused);
+    assert_eq!(trace.steps().len(), 1 + 150 - refused);
     identical(&trace);
 }
 
@@ -295,8 +305,10 @@ fn other_files_are_no_traces() {
 fn a_cut_off_recording_is_torn_wherever_it_was_cut() {
     let text = life(Contents::Redacted);
     let whole = Trace::parse(text.as_bytes()).unwrap();
+    let (every, closely) = if cfg!(miri) { (500, 0) } else { (7, text.len()) };
     let near_an_end = |cut: &usize| {
-        cut.is_multiple_of(7) || text.get(cut - 2..cut + 2).is_none_or(|near| near.contains('\n'))
+        cut.is_multiple_of(every)
+            || *cut < closely && text.get(cut - 2..cut + 2).is_none_or(|near| near.contains('\n'))
     };
     for cut in (0..text.len()).filter(|cut| *cut < 4 || near_an_end(cut)) {
         let (line, found) = match Trace::parse(&text.as_bytes()[..cut]) {
@@ -383,7 +395,7 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 60, limit }));
 
     // Many that are each within the limit: in the outbox, and as messages that nobody takes.
-    let generous = lines[0].replace(r#""max_bytes":1048576"#, r#""max_bytes":1099511627776"#);
+    let generous = lines[0].replace(r#""max_bytes":4096"#, r#""max_bytes":1099511627776"#);
     let mut many = format!("{generous}\n{}\n", lines[1]);
     let most = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
     for _ in 0..100 {
@@ -399,4 +411,17 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     };
     assert!(matches!(error.flaw, Flaw::TooLarge { limit, .. } if limit == most), "{error}");
     assert!(replay.connection().status().outbox_bytes as u64 <= most);
+}
+
+#[test]
+fn what_was_told_counts_no_more() {
+    let mut long = Recorded::new(Contents::Full, |_| {});
+    long.after(1, opened(1));
+    for _ in 0..20 {
+        long.after(1, received(1, Frame::Text("x".repeat(100).into())));
+    }
+    let trace = Trace::parse(long.text().as_bytes()).unwrap();
+    let mut replay = Replay::new(&trace).unwrap().limit(150);
+    while replay.step().unwrap().is_some() {}
+    assert_eq!(replay.position(), 22);
 }

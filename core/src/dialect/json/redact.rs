@@ -79,7 +79,8 @@ impl Json {
         self.padded(format!("{}{id}}}", self.parts.envelope_head), size)
     }
 
-    /// White space around it changes no meaning, unless it makes a literal of it.
+    /// White space around an object, or before its end, changes no meaning, unless it makes a
+    /// literal of it: there are two of those, and more ways to pad.
     fn padded(&self, text: String, size: usize) -> Payload {
         let room = size.saturating_sub(text.len());
         let with = |before: usize| {
@@ -92,7 +93,8 @@ impl Json {
         let is_literal = |text: &str| {
             self.parts.literals.as_ref().is_some_and(|pair| pair.heartbeat(text).is_some())
         };
-        let padded = (0..=room.min(2)).map(with).find(|text| !is_literal(text));
+        let within = text.strip_suffix('}').map(|head| format!("{head}{:room$}}}", ""));
+        let padded = (0..=room.min(2)).map(with).chain(within).find(|text| !is_literal(text));
         Payload::from(padded.unwrap_or(text))
     }
 }

@@ -129,7 +129,8 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(frame: String, broken in r#"[{}\[\]",:\\ 0-9a-z"-]{0,64}"#, depth in 1_usize..6) {
+    fn no_text_panics(
+        frame in crate::testing::any_text(), broken in r#"[{}\[\]",:\\ 0-9a-z"-]{0,64}"#, depth in 1_usize..6) {
         for heartbeat in [
             JsonConfig::default().heartbeat,
             HeartbeatFrames::None,

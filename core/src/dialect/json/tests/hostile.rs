@@ -16,7 +16,7 @@ fn nested(depth: usize) -> String {
 }
 
 /// The size that the tests speak of; less under Miri, which takes a day for so much.
-const MIB: usize = if cfg!(miri) { 1 << 12 } else { 1 << 20 };
+const MIB: usize = if cfg!(miri) { 1 << 10 } else { 1 << 20 };
 
 #[test]
 fn nesting_is_bounded() {
