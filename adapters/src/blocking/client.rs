@@ -6,12 +6,19 @@ use std::time::{Duration, Instant};
 use perennial_core::{Closed, Message, Notice};
 
 use super::handle::Handle;
+use super::pace::Pace;
+use super::seat::Visit;
 use crate::builder::Builder;
-use crate::engine::{Batch, Found};
+use crate::engine::{Batch, Fetched, Found};
 use crate::error::Timeout;
 use crate::into_request::IntoRequest;
 
 /// A connection that is driven by a thread of its own.
+///
+/// While messages come quickly, one awaited after the other, whoever waits for them drives instead,
+/// and the thread steps in within 10 ms when nobody does: so a message needs no switch of threads.
+/// A retry hook and the like then run on the caller's thread. A hook that panics ends the connection,
+/// wherever it runs, and panics nowhere else.
 ///
 /// Every method of [`Handle`] and of [`Control`](crate::Control) is its method too. What is received is fetched with
 /// [`recv`](Self::recv) and its like; while nobody does, at most the config's `inbox.max_messages`
@@ -25,11 +32,12 @@ use crate::into_request::IntoRequest;
 pub struct Client {
     handle: Handle,
     batch: Batch,
+    pace: Pace,
 }
 
 impl Client {
     pub(super) fn new(handle: Handle) -> Self {
-        Self { handle, batch: Batch::default() }
+        Self { handle, batch: Batch::default(), pace: Pace::default() }
     }
 
     /// A client to be, for a URL or a whole request.
@@ -102,8 +110,7 @@ impl Client {
     /// [`close`](crate::Control::close) and [`drain`](crate::Control::drain).
     #[must_use]
     pub fn join(self) -> Closed {
-        self.handle.shared().inbox.abandon();
-        self.handle.shared().resume();
+        self.leave();
         self.handle.wait_closed()
     }
 
@@ -118,11 +125,53 @@ impl Client {
             if let Some(next) = self.batch.next() {
                 return Ok(Some(next));
             }
-            let shared = self.handle.shared();
-            let fetched = shared.inbox.wait(&mut self.batch, deadline)?;
-            if shared.account(fetched) == Found::Ended {
+            let fetched = self.wait(deadline)?;
+            if self.handle.shared().account(fetched) == Found::Ended {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Waits for the next batch: drives meanwhile, or leaves that to the thread.
+    fn wait(&mut self, deadline: Option<Instant>) -> Result<Fetched, Timeout> {
+        let Self { handle, batch, pace } = self;
+        let inbox = &handle.shared().inbox;
+        let fetched = inbox.try_fetch(batch);
+        if fetched.is_news() {
+            return Ok(fetched);
+        }
+        let began = Instant::now();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(began));
+        if let Some(seat) = handle.seat() {
+            if Pace::is_worth(left) {
+                let mut fetched = None;
+                let found = || {
+                    let found = Some(inbox.try_fetch(batch)).filter(|fetched| fetched.is_news());
+                    fetched = fetched.or(found);
+                    fetched.is_some()
+                };
+                let visit = seat.visit(pace.take_wish(), deadline, found);
+                match (fetched, visit) {
+                    (Some(fetched), _) => return Ok(fetched),
+                    (None, Visit::Late) => return inbox.wait(batch, deadline),
+                    (None, Visit::Found | Visit::Slow) => {}
+                }
+            } else {
+                seat.leave_to_thread();
+            }
+        }
+        let fetched = inbox.wait(batch, deadline)?;
+        pace.note(began, Instant::now());
+        Ok(fetched)
+    }
+
+    /// Nothing will be fetched any more.
+    fn leave(&self) {
+        let shared = self.handle.shared();
+        shared.inbox.abandon();
+        shared.resume();
+        if let Some(seat) = self.handle.seat() {
+            seat.leave_to_thread();
         }
     }
 }
@@ -138,7 +187,6 @@ impl Deref for Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.handle.close();
-        self.handle.shared().inbox.abandon();
-        self.handle.shared().resume();
+        self.leave();
     }
 }

@@ -1,23 +1,22 @@
-//! The loop of a thread: a turn, and sleep in the poller when there was nothing to do.
+//! What drives one connection: an engine that takes turns, and a poller to sleep in between them.
 
 use std::io;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
 use mio::{Events, Poll, Token};
 use perennial_core::{Closed, Instant};
 
 use super::connect::Sockets;
-use crate::engine::{Engine, Parts, Sink, Turn};
+use crate::engine::{Engine, Parts, Shared, Sink, Turn};
 
-/// Drives one connection.
+/// Drives one connection, on whichever thread has it.
 pub(super) struct Driver<S> {
     engine: Engine<Sockets, S>,
     poll: Poll,
-    waker: Waker,
     readiness: Events,
+    span: tracing::Span,
 }
 
 /// The poller's token for a call; no socket has it.
@@ -26,59 +25,101 @@ const CALL: Token = Token(0);
 const EVENTS: usize = 16;
 
 /// Ends the poller's wait, even if it has not begun yet.
-struct Call(mio::Waker);
+#[derive(Debug)]
+pub(super) struct Call(mio::Waker);
 
-impl Wake for Call {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
+impl Call {
+    pub(super) fn call(&self) {
         // It fails only if the kernel has no memory left, and then the next one may get through.
         let _ = self.0.wake();
     }
 }
 
-impl<S: Sink> Driver<S> {
-    pub(super) fn new(parts: Parts, sink: S) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let call = mio::Waker::new(poll.registry(), CALL)?;
-        let sockets = Sockets::new(poll.registry().try_clone()?, CALL);
-        let engine = Engine::new(parts, sockets, sink);
-        let waker = Waker::from(Arc::new(Call(call)));
-        Ok(Self { engine, poll, waker, readiness: Events::with_capacity(EVENTS) })
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.call();
     }
 
-    /// Drives the connection to its end.
-    pub(super) fn run(mut self) -> Closed {
-        let span = self.engine.span();
-        let _entered = span.enter();
-        self.engine.shared().lock().driver = Some(thread::current().id());
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call();
+    }
+}
+
+/// What there was when a sleep ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Woken {
+    /// Something happened; else it was a time that came.
+    pub(super) by_event: bool,
+    /// There was a call.
+    pub(super) by_call: bool,
+}
+
+impl<S: Sink> Driver<S> {
+    /// A driver, and what ends its sleep.
+    pub(super) fn new(parts: Parts, sink: S) -> io::Result<(Self, Call)> {
+        let poll = Poll::new()?;
+        let call = Call(mio::Waker::new(poll.registry(), CALL)?);
+        let sockets = Sockets::new(poll.registry().try_clone()?, CALL);
+        let engine = Engine::new(parts, sockets, sink);
+        let span = engine.span();
+        Ok((Self { engine, poll, readiness: Events::with_capacity(EVENTS), span }, call))
+    }
+
+    /// Drives the connection to its end, on this thread alone.
+    pub(super) fn run(mut self, call: Call) -> Closed {
+        let waker = Waker::from(Arc::new(call));
         loop {
-            match self.engine.turn(&self.waker) {
+            match self.turn(&waker) {
                 Turn::Busy | Turn::Told => {}
                 Turn::Over(closed) => return closed,
                 Turn::Idle(now, until) => {
-                    if let Err(error) = self.sleep(now, until) {
-                        let detail = format!("cannot wait for sockets: {error}");
-                        return self.engine.shared().finish_early(&detail);
+                    if let Err(error) = self.sleep(now, until, None) {
+                        return self.fail(&error);
                     }
                 }
             }
         }
     }
 
-    /// Sleeps until a socket is ready, a deadline comes or a handle calls. `now` is how late it is.
-    fn sleep(&mut self, now: Instant, until: Option<Instant>) -> io::Result<()> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        self.engine.shared()
+    }
+
+    /// Takes a turn.
+    pub(super) fn turn(&mut self, waker: &Waker) -> Turn {
+        let _entered = self.span.enter();
+        self.engine.turn(waker)
+    }
+
+    /// Whether it is about to connect, and so has deadlines of its own.
+    pub(super) fn is_dialing(&self) -> bool {
+        self.engine.dial_deadline().is_some()
+    }
+
+    /// The end, because it cannot sleep.
+    pub(super) fn fail(&self, error: &io::Error) -> Closed {
+        self.shared().finish_early(&format!("cannot wait for sockets: {error}"))
+    }
+
+    /// Sleeps until a socket is ready, a deadline comes, a handle calls or `most` has passed. `now`
+    /// is how late it is.
+    pub(super) fn sleep(
+        &mut self,
+        now: Instant,
+        until: Option<Instant>,
+        most: Option<Duration>,
+    ) -> io::Result<Woken> {
         let dial_deadline = self.engine.dial_deadline();
         let dial_left = dial_deadline.map(|at| at.saturating_duration_since(StdInstant::now()));
-        let timeout: Option<Duration> =
-            until.map(|at| at.since(now)).into_iter().chain(dial_left).min();
+        let until_left = until.map(|at| at.since(now));
+        let timeout = until_left.into_iter().chain(dial_left).chain(most).min();
+        let mut woken = Woken::default();
         match self.poll.poll(&mut self.readiness, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(woken),
             result => result?,
         }
         for event in &self.readiness {
+            woken.by_event = true;
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             let writable = event.is_writable() || event.is_write_closed() || event.is_error();
             let token = self.engine.link().map(|link| link.socket().token());
@@ -87,12 +128,15 @@ impl<S: Sink> Driver<S> {
                     link.socket().note(event);
                     link.fired(readable, writable);
                 }
-                _ => self.engine.look_at_dial(),
+                _ => {
+                    woken.by_call |= event.token() == CALL;
+                    self.engine.look_at_dial();
+                }
             }
         }
         if dial_deadline.is_some_and(|at| at <= StdInstant::now()) {
             self.engine.look_at_dial();
         }
-        Ok(())
+        Ok(woken)
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use perennial_core::{Closed, Outgoing, Seq, State};
 
-use crate::engine::{Control, Shared};
+use super::seat::Seat;
+use crate::engine::{Access, Control, Shared};
 use crate::error::{NotOpen, Refusal, SendError};
 
 /// Sends and commands. Cheap to clone, and to be used from any thread.
@@ -17,6 +18,16 @@ use crate::error::{NotOpen, Refusal, SendError};
 #[derive(Clone)]
 pub struct Handle {
     control: Control,
+    who: Who,
+}
+
+/// Who drives the connection.
+#[derive(Clone)]
+pub(super) enum Who {
+    /// Always this thread.
+    Thread(ThreadId),
+    /// Whoever has taken it from here.
+    Seat(Arc<Seat>),
 }
 
 /// How long a sender waits for room.
@@ -28,8 +39,8 @@ enum Patience {
 }
 
 impl Handle {
-    pub(super) fn new(control: Control) -> Self {
-        Self { control }
+    pub(super) fn new(control: Control, who: Who) -> Self {
+        Self { control, who }
     }
 
     /// Sends a message: accepted, it will end in exactly one of the outcomes that
@@ -61,17 +72,26 @@ impl Handle {
         self.offer(message.into(), patience)
     }
 
+    /// Sends a message, without ever waiting.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the message back.
+    pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<Seq, SendError> {
+        self.offer(message.into(), Patience::None)
+    }
+
     fn offer(&self, mut message: Outgoing, patience: Patience) -> Result<Seq, SendError> {
         let mut core = self.shared().lock();
         loop {
             let error = match self.control.offer(&mut core, message) {
-                Ok(seq) => return Ok(seq),
+                Ok(seq) => {
+                    self.release(core);
+                    return Ok(seq);
+                }
                 Err(error) => error,
             };
-            if error.refusal != Refusal::Full || core.driver == Some(thread::current().id()) {
-                return Err(error);
-            }
             let deadline = match patience {
+                _ if error.refusal != Refusal::Full || self.is_driver() => return Err(error),
                 Patience::None => return Err(error),
                 Patience::Endless => None,
                 Patience::Until(deadline) if deadline <= Instant::now() => {
@@ -80,7 +100,7 @@ impl Handle {
                 Patience::Until(deadline) => Some(deadline),
             };
             message = error.message;
-            core = core.wait(deadline).0;
+            core = self.await_change(core, deadline);
         }
     }
 
@@ -101,7 +121,7 @@ impl Handle {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(NotOpen::Timeout);
             }
-            core = core.wait(deadline).0;
+            core = self.await_change(core, deadline);
         }
     }
 
@@ -112,7 +132,40 @@ impl Handle {
             if let Some(closed) = &core.closed {
                 return closed.clone();
             }
-            core = core.wait(None).0;
+            core = self.await_change(core, None);
+        }
+    }
+
+    /// Releases the core after a send, and has what is to be done about it done.
+    fn release(&self, mut core: Access<'_>) {
+        let Some(driver) = core.take_call() else { return };
+        drop(core);
+        if !self.seat().is_some_and(Seat::help) {
+            driver.wake();
+        }
+    }
+
+    /// Waits until something has changed. Who waits for that does not drive.
+    fn await_change<'a>(&self, core: Access<'a>, deadline: Option<Instant>) -> Access<'a> {
+        if let Some(seat) = self.seat() {
+            seat.leave_to_thread();
+        }
+        core.wait(deadline).0
+    }
+
+    /// Whether this thread is the one that must never wait for the driver, because it is the driver.
+    fn is_driver(&self) -> bool {
+        match &self.who {
+            Who::Thread(driver) => *driver == thread::current().id(),
+            Who::Seat(seat) => seat.is_driven_here(),
+        }
+    }
+
+    /// Who drives, if that changes.
+    pub(super) fn seat(&self) -> Option<&Arc<Seat>> {
+        match &self.who {
+            Who::Thread(_) => None,
+            Who::Seat(seat) => Some(seat),
         }
     }
 

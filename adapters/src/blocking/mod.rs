@@ -9,14 +9,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The driver waits in the operating system's poller and nowhere else: an idle connection wakes up
-//! at the state machine's deadlines only.
+//! Whoever drives waits in the operating system's poller and nowhere else: an idle connection wakes
+//! up at the state machine's deadlines only. That is a thread of the connection's own, or, while
+//! messages come quickly, the caller that waits for them.
 
 mod callback;
 mod client;
 mod connect;
 mod driver;
 mod handle;
+mod pace;
+mod seat;
 mod start;
 mod watched;
 

@@ -8,8 +8,9 @@ use perennial_core::{Closed, Duration, Notice};
 
 use super::callback::ToCallback;
 use super::client::Client;
-use super::driver::Driver;
-use super::handle::Handle;
+use super::driver::{Call, Driver};
+use super::handle::{Handle, Who};
+use super::seat::Seat;
 use crate::builder::Builder;
 use crate::engine::{Parts, Sink, ToInbox};
 use crate::error::{Error, NotOpen};
@@ -25,11 +26,12 @@ impl Builder {
         let fails_fast = self.fails_fast();
         let (parts, control) = self.prepare()?;
         let sink = ToInbox(Arc::clone(&parts.shared));
-        let driver = driver(parts, sink)?;
-        let client = Client::new(Handle::new(control));
+        let (driver, call) = driver(parts, sink)?;
+        let seat = Arc::new(Seat::new(driver, call));
+        let client = Client::new(Handle::new(control, Who::Seat(Arc::clone(&seat))));
         thread::Builder::new()
             .name("perennial".to_owned())
-            .spawn(move || driver.run())
+            .spawn(move || seat.run())
             .map_err(|source| Error::Io { what: "start a thread", source })?;
         if fails_fast && let Err(NotOpen::Closed(closed)) = client.wait_open(Duration::MAX) {
             return Err(Error::Closed(closed));
@@ -49,11 +51,12 @@ impl Builder {
     {
         let reports = self.wants_reports();
         let (parts, control) = self.prepare()?;
-        let sink = ToCallback::new(Handle::new(control), callback, reports);
-        Ok(driver(parts, sink)?.run())
+        let handle = Handle::new(control, Who::Thread(thread::current().id()));
+        let (driver, call) = driver(parts, ToCallback::new(handle, callback, reports))?;
+        Ok(driver.run(call))
     }
 }
 
-fn driver<S: Sink>(parts: Parts, sink: S) -> Result<Driver<S>, Error> {
+fn driver<S: Sink>(parts: Parts, sink: S) -> Result<(Driver<S>, Call), Error> {
     Driver::new(parts, sink).map_err(|source| Error::Io { what: "watch sockets", source })
 }

@@ -166,7 +166,8 @@ pub(crate) enum Found {
 }
 
 impl Fetched {
-    fn is_news(self) -> bool {
+    /// Whether the application's wait ends with it.
+    pub(crate) fn is_news(self) -> bool {
         self.makes_room || self.found != Found::Nothing
     }
 }

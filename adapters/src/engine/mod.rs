@@ -26,6 +26,8 @@ mod wire;
 pub use control::Control;
 pub(crate) use dial::Dialing;
 #[cfg(feature = "blocking")]
+pub(crate) use inbox::Fetched;
+#[cfg(feature = "blocking")]
 pub(crate) use inbox::is_report;
 pub(crate) use inbox::{Batch, Found, Inbox};
 pub(crate) use journal::Journal;
@@ -36,9 +38,10 @@ pub(crate) use network::{AfterShortRead, Network, Socket};
 pub(crate) use race::Race;
 pub(crate) use recording::Recording;
 pub(crate) use route::Routes;
+pub(crate) use shared::Access;
 pub(crate) use shared::Shared;
 #[cfg(feature = "async")]
-pub(crate) use shared::{Access, Ticket};
+pub(crate) use shared::Ticket;
 #[cfg(feature = "blocking")]
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;

@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-#[cfg(feature = "blocking")]
-use std::thread::ThreadId;
 
 use perennial_core::{
     Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, Duration, End, EndKind,
@@ -53,9 +51,6 @@ pub(crate) struct Core {
     /// The application wants a new transport, and too many actions waited when it said so.
     pub(crate) reconnect: bool,
     pub(crate) closed: Option<Closed>,
-    /// The thread that must never wait for the driver, because it is the driver.
-    #[cfg(feature = "blocking")]
-    pub(crate) driver: Option<ThreadId>,
     /// Calls the driver, if it sleeps.
     asleep: Option<Waker>,
     /// Until when the driver sleeps.
@@ -145,8 +140,6 @@ impl Shared {
             abort: false,
             reconnect: false,
             closed: None,
-            #[cfg(feature = "blocking")]
-            driver: None,
             asleep: None,
             until: None,
             threads: 0,
@@ -300,6 +293,12 @@ impl Access<'_> {
 }
 
 impl Core {
+    /// Takes the call that would be made when the lock is released.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn take_call(&mut self) -> Option<Waker> {
+        self.to_call.take()
+    }
+
     /// Wakes the driver, if it sleeps, to look at what has changed here.
     pub(crate) fn wake(&mut self) {
         if let Some(driver) = self.asleep.take() {

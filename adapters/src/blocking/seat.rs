@@ -1,0 +1,446 @@
+//! Who drives a client's connection: a thread of its own, or the caller while it waits for messages.
+//!
+//! There is one driver, and whoever drives has taken it from the [`Seat`]: nobody else can take a
+//! turn or sleep in the poller meanwhile. There are two modes:
+//!
+//! * **Slow.** The thread has the driver and sleeps in the poller. The caller waits for the inbox.
+//! * **Fast.** The caller takes the driver for as long as it waits, so that a message comes about on
+//!   the thread that wants it, and puts it back when it has one. While nobody has it, the first send
+//!   takes a turn, and for all else the thread is called. It also looks every [`TICK`] whether the
+//!   caller was there since, and makes it slow again if not.
+//!
+//! The caller asks for the fast mode, and whoever finds that it does not pay ends it: the caller
+//! when nothing happens in [`QUIET`], the thread when the caller stays away, either when there is so
+//! much to do that two threads do it sooner.
+//!
+//! Why nothing is missed: a driver is put back only if its last turn found nothing to do and left
+//! the seat as its waker, or else the thread is told. A call notes itself in `called` under the
+//! lock; then it wakes the thread if the driver is there, and the poller if not. Whoever puts the
+//! driver back looks at `called` under the same lock.
+//!
+//! The state's lock is the last one to be taken: nothing else is locked, called or dropped under it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant as StdInstant};
+
+use perennial_core::Instant;
+
+use super::driver::{Call, Driver};
+use super::pace::QUIET;
+use crate::clock::Clock;
+use crate::engine::{ToInbox, Turn};
+
+/// How often the thread looks whether the caller is still there.
+const TICK: Duration = Duration::from_millis(5);
+/// How many turns in a row may find something to do before that is left to the thread.
+const TURNS: u32 = 8;
+
+/// Where the driver is when nobody drives.
+#[derive(Debug)]
+pub(super) struct Seat {
+    state: Mutex<State>,
+    /// The thread waits here when it does not drive.
+    to_thread: Condvar,
+    /// The caller waits here until somebody puts the driver back.
+    to_caller: Condvar,
+    call: Call,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The driver, while nobody has it.
+    vacant: Option<Vacant>,
+    /// It is over: the driver is gone.
+    over: bool,
+    /// The caller drives when it waits.
+    fast: bool,
+    /// Somebody has called since the last turn.
+    called: bool,
+    /// Who drives.
+    driving: Option<ThreadId>,
+    /// The caller was here since the thread looked.
+    seen: bool,
+    /// The caller has received, and nobody has sent since.
+    answers: bool,
+    /// The caller waits until the driver is put back.
+    caller_waits: bool,
+}
+
+/// A driver that nobody has.
+struct Vacant {
+    driver: Box<Driver<ToInbox>>,
+    rest: Rest,
+}
+
+impl std::fmt::Debug for Vacant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vacant").field("rest", &self.rest).finish_non_exhaustive()
+    }
+}
+
+/// What the last turn has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// There may be more to do.
+    Busy,
+    /// It was so late, and there is nothing to do before this deadline, or a call.
+    Idle(Instant, Option<Instant>),
+}
+
+/// How a visit of the caller ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// There is something for the caller.
+    Found,
+    /// It was not there in time.
+    Late,
+    /// The thread drives. The caller should wait for the inbox.
+    Slow,
+}
+
+impl Seat {
+    pub(super) fn new(driver: Driver<ToInbox>, call: Call) -> Self {
+        let clock = driver.shared().clock();
+        let vacant = Some(Vacant { driver: Box::new(driver), rest: Rest::Busy });
+        let state = State {
+            vacant,
+            over: false,
+            fast: false,
+            called: false,
+            driving: None,
+            seen: false,
+            answers: false,
+            caller_waits: false,
+        };
+        let (to_thread, to_caller) = (Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), to_thread, to_caller, call, clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this thread drives, and so must not wait for what a turn would bring.
+    pub(super) fn is_driven_here(&self) -> bool {
+        self.lock().driving == Some(thread::current().id())
+    }
+
+    /// Leaves the driving to the thread: the caller is going to wait for something else.
+    pub(super) fn leave_to_thread(&self) {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.fast) {
+            self.to_thread.notify_one();
+            self.release_caller(&mut state);
+        }
+    }
+
+    fn release_caller(&self, state: &mut State) {
+        if std::mem::take(&mut state.caller_waits) {
+            self.to_caller.notify_one();
+        }
+    }
+
+    /// Drives on this thread, whenever nobody else does, until it is over.
+    pub(super) fn run(self: Arc<Self>) {
+        while let Some((driving, _)) = self.await_turn() {
+            driving.drive_on_thread();
+        }
+    }
+
+    /// Waits until the thread must drive.
+    fn await_turn(self: &Arc<Self>) -> Option<(Driving, Rest)> {
+        let mut state = self.lock();
+        while !state.over {
+            let mut wait = TICK;
+            if let Some(vacant) = &state.vacant {
+                let left = match vacant.rest {
+                    Rest::Busy => Duration::ZERO,
+                    Rest::Idle(_, None) => TICK,
+                    Rest::Idle(_, Some(until)) => until.since(self.clock.now()),
+                };
+                if !state.fast || state.called || left.is_zero() {
+                    return self.take(state);
+                }
+                wait = left.min(TICK);
+            }
+            let waited = self.to_thread.wait_timeout(state, wait);
+            let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if result.timed_out() && wait == TICK {
+                let seen = std::mem::take(&mut state.seen);
+                state.fast &= seen || state.vacant.is_none();
+            }
+        }
+        None
+    }
+
+    /// Takes the driver, if nobody has it.
+    fn take(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Option<(Driving, Rest)> {
+        let Vacant { driver, rest } = state.vacant.take()?;
+        state.driving = Some(thread::current().id());
+        let rest = if std::mem::take(&mut state.called) { Rest::Busy } else { rest };
+        drop(state);
+        let waker = Waker::from(Arc::clone(self));
+        Some((Driving { seat: Arc::clone(self), driver: Some(driver), waker }, rest))
+    }
+
+    /// Has the caller drive until `found` says that there is something for it. With `asks` it wants
+    /// the fast mode if it is slow.
+    pub(super) fn visit(
+        self: &Arc<Self>,
+        asks: bool,
+        deadline: Option<StdInstant>,
+        found: impl FnMut() -> bool,
+    ) -> Visit {
+        let mut state = self.lock();
+        if asks && !state.fast && !state.over {
+            state.fast = true;
+            if state.vacant.is_none() {
+                // The thread sleeps in the poller, or looks before it does.
+                drop(state);
+                self.call.call();
+                state = self.lock();
+            }
+        }
+        state.seen = true;
+        while state.vacant.is_none() {
+            if state.over || !state.fast {
+                return Visit::Slow;
+            }
+            state.caller_waits = true;
+            state = match deadline {
+                None => self.to_caller.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(StdInstant::now());
+                    if left.is_zero() {
+                        state.caller_waits = false;
+                        return Visit::Late;
+                    }
+                    let waited = self.to_caller.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        if !state.fast {
+            return Visit::Slow;
+        }
+        let Some((driving, rest)) = self.take(state) else { return Visit::Slow };
+        // A panic ends the connection, as it does on the thread, and not the caller.
+        catch_unwind(AssertUnwindSafe(|| driving.drive_until(rest, deadline, found)))
+            .unwrap_or(Visit::Slow)
+    }
+
+    /// Takes turns in the thread's place after something was sent, if that is the answer to what
+    /// the caller has received. Returns whether it did; else the thread must be called.
+    pub(super) fn help(self: &Arc<Self>) -> bool {
+        let mut state = self.lock();
+        if !(state.fast && state.answers) {
+            return false;
+        }
+        state.answers = false;
+        let Some((driving, _)) = self.take(state) else { return false };
+        // As with a visit.
+        let _ = catch_unwind(AssertUnwindSafe(|| driving.drive_on()));
+        true
+    }
+}
+
+impl Wake for Seat {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.called = true;
+        if state.vacant.is_some() {
+            self.to_thread.notify_one();
+        } else if !state.over {
+            drop(state);
+            self.call.call();
+        }
+    }
+}
+
+/// The driver, taken. It is over if it is not put back.
+struct Driving {
+    seat: Arc<Seat>,
+    driver: Option<Box<Driver<ToInbox>>>,
+    waker: Waker,
+}
+
+/// After a turn.
+enum Next {
+    Busy,
+    Idle(Instant, Option<Instant>),
+    Over,
+}
+
+impl Driving {
+    fn turn(&mut self) -> Next {
+        match self.driver.as_mut().map(|driver| driver.turn(&self.waker)) {
+            Some(Turn::Busy | Turn::Told) => Next::Busy,
+            Some(Turn::Idle(now, until)) => Next::Idle(now, until),
+            Some(Turn::Over(_)) | None => Next::Over,
+        }
+    }
+
+    /// Sleeps. Returns whether something has happened, or `None` if it cannot.
+    fn sleep(
+        &mut self,
+        now: Instant,
+        until: Option<Instant>,
+        most: Option<Duration>,
+    ) -> Option<bool> {
+        let driver = self.driver.as_mut()?;
+        match driver.sleep(now, until, most) {
+            Ok(woken) => {
+                if woken.by_call {
+                    // The next turn looks.
+                    self.seat.lock().called = false;
+                }
+                Some(woken.by_event)
+            }
+            Err(error) => {
+                driver.fail(&error);
+                None
+            }
+        }
+    }
+
+    /// Puts the driver back.
+    fn put_back(mut self, rest: Rest, change: impl FnOnce(&mut State)) {
+        let Some(driver) = self.driver.take() else { return };
+        let is_dialing = driver.is_dialing();
+        let mut state = self.seat.lock();
+        change(&mut state);
+        // Someone must wait for several sockets, and watch the time.
+        state.fast &= !is_dialing;
+        let is_due = match rest {
+            Rest::Busy => true,
+            Rest::Idle(now, until) => until.is_some_and(|until| until.since(now) < TICK),
+        };
+        state.driving = None;
+        state.vacant = Some(Vacant { driver, rest });
+        if is_due || state.called || !state.fast {
+            self.seat.to_thread.notify_one();
+        }
+        self.seat.release_caller(&mut state);
+    }
+
+    /// The thread's part: all of it while it is slow, and what it was called for while it is fast.
+    fn drive_on_thread(mut self) {
+        let mut busy = 0_u32;
+        loop {
+            match self.turn() {
+                Next::Over => return,
+                Next::Busy => {
+                    busy = busy.wrapping_add(1);
+                    if busy.is_multiple_of(TURNS) {
+                        self.seat.leave_to_thread();
+                    }
+                }
+                Next::Idle(now, until) => {
+                    busy = 0;
+                    if self.seat.lock().fast {
+                        let is_dialing = self.driver.as_ref().is_some_and(|d| d.is_dialing());
+                        if !is_dialing {
+                            return self.put_back(Rest::Idle(now, until), |_| ());
+                        }
+                        self.seat.leave_to_thread();
+                    }
+                    if self.sleep(now, until, None).is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The caller's part: until it has found something.
+    fn drive_until(
+        mut self,
+        rest: Rest,
+        deadline: Option<StdInstant>,
+        mut found: impl FnMut() -> bool,
+    ) -> Visit {
+        let leave = |state: &mut State| {
+            state.seen = true;
+            state.answers = true;
+        };
+        let mut next = match rest {
+            Rest::Busy => self.turn(),
+            Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
+        };
+        let mut at = StdInstant::now();
+        let mut quiet = at + QUIET;
+        let mut busy = 0_u32;
+        loop {
+            match next {
+                // The inbox has the end in it.
+                Next::Over => return Visit::Found,
+                Next::Busy => {
+                    busy += 1;
+                    if busy.is_multiple_of(TURNS) && found() {
+                        self.put_back(Rest::Busy, |state| state.fast = false);
+                        return Visit::Found;
+                    }
+                }
+                Next::Idle(now, until) => {
+                    busy = 0;
+                    if found() {
+                        self.put_back(Rest::Idle(now, until), leave);
+                        return Visit::Found;
+                    }
+                    let end = deadline.map_or(quiet, |deadline| deadline.min(quiet));
+                    let most = end.saturating_duration_since(at);
+                    let Some(happened) = self.sleep(now, until, Some(most)) else {
+                        return Visit::Found;
+                    };
+                    at = StdInstant::now();
+                    if happened {
+                        quiet = at + QUIET;
+                    } else if deadline.is_some_and(|deadline| deadline <= at) {
+                        let rest = Rest::Idle(self.seat.clock.now(), until);
+                        self.put_back(rest, |state| state.seen = true);
+                        return Visit::Late;
+                    } else if quiet <= at {
+                        self.put_back(Rest::Idle(now, until), |state| state.fast = false);
+                        return Visit::Slow;
+                    }
+                }
+            }
+            next = self.turn();
+        }
+    }
+
+    /// Takes turns until there is nothing to do.
+    fn drive_on(mut self) {
+        for _ in 0..TURNS {
+            match self.turn() {
+                Next::Over => return,
+                Next::Busy => {}
+                Next::Idle(now, until) => return self.put_back(Rest::Idle(now, until), |_| ()),
+            }
+        }
+        self.put_back(Rest::Busy, |_| ());
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let Some(driver) = self.driver.take() else { return };
+        // Releases whoever waits for an end that was not reached.
+        drop(driver);
+        let mut state = self.seat.lock();
+        state.over = true;
+        state.fast = false;
+        state.driving = None;
+        self.seat.to_thread.notify_one();
+        self.seat.release_caller(&mut state);
+    }
+}
