@@ -280,6 +280,16 @@ fn fault_gone_the_maximum_is_enforced_on_a_server_that_opens_and_hangs_up() {
 }
 
 #[test]
+fn the_maximum_is_counted_anew_after_a_connection_that_lasted() {
+    let mut harness = open("manager");
+    live(&mut harness, 60, PING, PONG);
+    harness.reset();
+    // Dials count, and the one of a connection that lasted does not: one more.
+    assert_eq!(fail_until_closed(&mut harness), 11);
+    gave_up(&harness);
+}
+
+#[test]
 fn fault_gone_a_missing_pong_kills_the_link() {
     let mut harness = open("manager");
     live(&mut harness, 35, PING, PONG);
