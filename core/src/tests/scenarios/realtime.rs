@@ -134,18 +134,28 @@ fn is_connected_follows_the_connection() {
 
 #[test]
 fn without_a_token_there_is_no_connection() {
-    // Told by the driver whose request hook found none. First thing, and on a reconnect.
-    for reconnect in [false, true] {
+    // So says the driver whose request hook has none: at the first connect, and at a reconnect.
+    for (kind, reconnect) in [
+        (DialError::Request, false),
+        (DialError::RequestRefused, false),
+        (DialError::Request, true),
+        (DialError::RequestRefused, true),
+    ] {
         let mut harness = preset("realtime");
         if reconnect {
             harness.open();
             harness.reset();
             harness.await_dial();
         }
-        harness.fail_with(DialFailure::new(DialError::RequestRefused, "no token"));
+        harness.fail_with(DialFailure::new(kind, "no token"));
+        if kind == DialError::Request && reconnect {
+            // It may have one the next time.
+            harness.reopen();
+            continue;
+        }
         assert_eq!(harness.closed().by, ClosedBy::Policy);
         harness.advance(secs(3_600));
-        assert_eq!(harness.dials.len(), 1 + usize::from(reconnect));
+        assert_eq!(harness.dials.len(), 1 + usize::from(reconnect), "{kind:?}");
     }
 }
 
