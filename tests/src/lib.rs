@@ -6,3 +6,8 @@ pub mod conformance;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/TESTING.md")]
 mod guide {}
+
+/// Keeps the page for those who come from a client of their own true as well.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/MIGRATION.md")]
+mod migration {}

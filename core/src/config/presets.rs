@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Backoff, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow};
+use super::{Backoff, Class, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow};
 use crate::dialect::{DialectConfig, HeartbeatFrames, JsonConfig};
 
 const fn seconds(seconds: u64) -> Duration {
@@ -22,6 +22,22 @@ fn json_heartbeat(ping: &str, timestamp: bool) -> DialectConfig {
         acks: false,
         ..JsonConfig::default()
     })
+}
+
+/// The same delay each time, however long the outage lasts: once suspended it would be the cap.
+fn back_after(builder: &mut ConfigBuilder, delay: u64) {
+    builder.retry.backoff = Backoff::Constant { base: seconds(delay) };
+    builder.retry.jitter = Jitter::None;
+    builder.retry.suspend_after = None;
+}
+
+/// The dialect's own ping every 30 s.
+fn every_30_s(builder: &mut ConfigBuilder) {
+    builder.heartbeat.style = HeartbeatStyle::Application;
+    builder.heartbeat.interval = seconds(30);
+    // A connection is asked for proof of life at this time, if it has given none: with the first
+    // ping, lest one goes out of turn.
+    builder.retry.stable_after = seconds(30);
 }
 
 impl Config {
@@ -44,12 +60,10 @@ impl Config {
     #[must_use]
     pub fn manager() -> Self {
         let mut builder = Self::builder();
-        builder.retry.backoff = Backoff::Constant { base: seconds(3) };
-        builder.retry.jitter = Jitter::None;
+        back_after(&mut builder, 3);
         // The first dial counts too.
         builder.retry.max_attempts = Some(11);
-        builder.heartbeat.style = HeartbeatStyle::Application;
-        builder.heartbeat.interval = seconds(30);
+        every_30_s(&mut builder);
         builder.dialect = json_heartbeat("ping", false);
         Self::known(builder)
     }
@@ -58,8 +72,7 @@ impl Config {
     #[must_use]
     pub fn idle_watch() -> Self {
         let mut builder = Self::builder();
-        builder.retry.backoff = Backoff::Constant { base: seconds(4) };
-        builder.retry.jitter = Jitter::None;
+        back_after(&mut builder, 4);
         builder.heartbeat.style = HeartbeatStyle::Application;
         builder.heartbeat.interval = seconds(10);
         builder.heartbeat.deadline = seconds(10);
@@ -69,29 +82,30 @@ impl Config {
     }
 
     /// A realtime system: `{"type":"heartbeat","timestamp":ms}` every 30 s, 5 attempts with
-    /// exponential delays from 1 s; the first connect fails fast.
+    /// exponential delays from 1 s; the first connect fails fast, and what is sent while down is
+    /// [`Undelivered`](crate::Notice::Undelivered) at once.
     #[must_use]
     pub fn realtime() -> Self {
         let mut builder = Self::builder();
         builder.connect.fail_fast = true;
         builder.retry.backoff = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
-        builder.retry.max_attempts = Some(6);
-        builder.heartbeat.style = HeartbeatStyle::Application;
-        builder.heartbeat.interval = seconds(30);
+        // The first dial is not repeated, so that those after a loss are the ones that count.
+        builder.retry.max_attempts = Some(5);
+        every_30_s(&mut builder);
+        builder.outbox.class = Class::Volatile;
         builder.dialect = json_heartbeat("heartbeat", true);
         Self::known(builder)
     }
 
     /// A queueing client: `{"type":"ping"}` every 30 s, 5 attempts 5 s apart, messages queued
-    /// while offline.
+    /// while offline; 5 s for an acknowledgement, where the dialect is changed to one that has them.
     #[must_use]
     pub fn client() -> Self {
         let mut builder = Self::builder();
-        builder.retry.backoff = Backoff::Constant { base: seconds(5) };
-        builder.retry.jitter = Jitter::None;
+        back_after(&mut builder, 5);
         builder.retry.max_attempts = Some(6);
-        builder.heartbeat.style = HeartbeatStyle::Application;
-        builder.heartbeat.interval = seconds(30);
+        every_30_s(&mut builder);
+        builder.outbox.ack_timeout = seconds(5);
         builder.dialect = json_heartbeat("ping", false);
         Self::known(builder)
     }
@@ -100,8 +114,7 @@ impl Config {
     #[must_use]
     pub fn basics() -> Self {
         let mut builder = Self::builder();
-        builder.retry.backoff = Backoff::Constant { base: seconds(3) };
-        builder.retry.jitter = Jitter::None;
+        back_after(&mut builder, 3);
         builder.heartbeat.style = HeartbeatStyle::Application;
         builder.heartbeat.interval = seconds(5);
         builder.dialect = DialectConfig::text();

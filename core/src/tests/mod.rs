@@ -13,6 +13,7 @@ mod order;
 mod outbox;
 mod read_pause;
 mod reconnect;
+mod scenarios;
 mod stale_events;
 mod status;
 mod suspend;
