@@ -3,7 +3,7 @@
 mod file;
 mod options;
 
-use perennial_core::{Class, Config, ConfigBuilder, ConfigError, DialectConfig};
+use perennial_core::{Class, Config, ConfigBuilder, ConfigError, DialectConfig, Overflow};
 
 use crate::args::ConnectArgs;
 use crate::errors::Usage;
@@ -12,9 +12,13 @@ use crate::errors::Usage;
 pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
     let preset = Config::preset(&args.preset)
         .ok_or_else(|| Usage::new("--preset is unknown", "see `perennial help connect`"))?;
+    let mut preset = preset.into_builder();
+    // A program may be told that its message cannot go out now. A pipe's lines wait.
+    preset.outbox.class = Class::Queued;
+    preset.outbox.overflow = Overflow::Wait;
     let mut builder = match &args.config {
-        Some(path) => file::over(preset.into_builder(), path)?,
-        None => preset.into_builder(),
+        Some(path) => file::over(preset, path)?,
+        None => preset,
     };
     if builder.dialect == DialectConfig::Custom {
         let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
