@@ -6,12 +6,12 @@
 //! * **Slow.** The thread has the driver and sleeps in the poller. The caller waits for the inbox.
 //! * **Fast.** The caller takes the driver for as long as it waits, so that a message comes about on
 //!   the thread that wants it, and puts it back when it has one. While nobody has it, the first send
-//!   takes a turn, and for all else the thread is called. It also looks every [`TICK`] whether the
-//!   caller was there since, and makes it slow again if not.
+//!   takes a turn, and for all else the thread is called.
 //!
-//! The caller asks for the fast mode, and whoever finds that it does not pay ends it: the caller
-//! when nothing happens in [`QUIET`], the thread when the caller stays away, either when there is so
-//! much to do that two threads do it sooner.
+//! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
+//! makes it slow again if the caller has not come since: because it does something else, or because
+//! it waits in vain. The caller itself sets no alarm for that, which would cost it more than all of
+//! this does. Either ends it when there is so much to do that two threads do it sooner.
 //!
 //! Why nothing is missed: a driver is put back only if its last turn found nothing to do and left
 //! the seat as its waker, or else the thread is told. A call notes itself in `called` under the
@@ -28,12 +28,11 @@ use std::time::{Duration, Instant as StdInstant};
 
 use perennial_core::Instant;
 
-use super::driver::{Call, Driver};
-use super::pace::QUIET;
+use super::driver::{Call, Driver, Woken};
 use crate::clock::Clock;
 use crate::engine::{ToInbox, Turn};
 
-/// How often the thread looks whether the caller is still there.
+/// How often the thread looks whether the caller comes.
 const TICK: Duration = Duration::from_millis(5);
 /// How many turns in a row may find something to do before that is left to the thread.
 const TURNS: u32 = 8;
@@ -170,9 +169,13 @@ impl Seat {
             let waited = self.to_thread.wait_timeout(state, wait);
             let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
             state = guard;
-            if result.timed_out() && wait == TICK {
-                let seen = std::mem::take(&mut state.seen);
-                state.fast &= seen || state.vacant.is_none();
+            if result.timed_out() && wait == TICK && !std::mem::take(&mut state.seen) {
+                if state.fast && state.vacant.is_none() {
+                    // The caller sleeps in the poller.
+                    self.call.call();
+                }
+                state.fast = false;
+                self.release_caller(&mut state);
             }
         }
         None
@@ -289,21 +292,21 @@ impl Driving {
         }
     }
 
-    /// Sleeps. Returns whether something has happened, or `None` if it cannot.
+    /// Sleeps. `None` if it cannot.
     fn sleep(
         &mut self,
         now: Instant,
         until: Option<Instant>,
         most: Option<Duration>,
-    ) -> Option<bool> {
+    ) -> Option<Woken> {
         let driver = self.driver.as_mut()?;
         match driver.sleep(now, until, most) {
             Ok(woken) => {
-                if woken.by_call {
+                if woken == Woken::ByCall {
                     // The next turn looks.
                     self.seat.lock().called = false;
                 }
-                Some(woken.by_event)
+                Some(woken)
             }
             Err(error) => {
                 driver.fail(&error);
@@ -376,9 +379,8 @@ impl Driving {
             Rest::Busy => self.turn(),
             Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
         };
-        let mut at = StdInstant::now();
-        let mut quiet = at + QUIET;
         let mut busy = 0;
+        let mut woken = Woken::ByEvent;
         loop {
             match next {
                 // The inbox has the end in it.
@@ -396,21 +398,19 @@ impl Driving {
                         self.put_back(Rest::Idle(now, until), leave);
                         return Visit::Found;
                     }
-                    let end = deadline.map_or(quiet, |deadline| deadline.min(quiet));
-                    let most = end.saturating_duration_since(at);
-                    let Some(happened) = self.sleep(now, until, Some(most)) else {
-                        return Visit::Found;
-                    };
-                    at = StdInstant::now();
-                    if happened {
-                        quiet = at + QUIET;
-                    } else if deadline.is_some_and(|deadline| deadline <= at) {
-                        let rest = Rest::Idle(self.seat.clock.now(), until);
-                        self.put_back(rest, |state| state.seen = true);
+                    let left = deadline
+                        .map(|deadline| deadline.saturating_duration_since(StdInstant::now()));
+                    if left.is_some_and(|left| left.is_zero()) {
+                        self.put_back(Rest::Idle(now, until), |state| state.seen = true);
                         return Visit::Late;
-                    } else if quiet <= at {
-                        self.put_back(Rest::Idle(now, until), |state| state.fast = false);
+                    }
+                    if woken == Woken::ByCall && !self.seat.lock().fast {
+                        self.put_back(Rest::Idle(now, until), |_| ());
                         return Visit::Slow;
+                    }
+                    match self.sleep(now, until, left) {
+                        Some(by) => woken = by,
+                        None => return Visit::Found,
                     }
                 }
             }
