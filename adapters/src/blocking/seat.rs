@@ -90,6 +90,32 @@ enum Rest {
     Idle(Instant, Option<Instant>),
 }
 
+/// How long a wait may last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    pub(super) deadline: Option<StdInstant>,
+    /// How much of it was left when it was last looked at.
+    pub(super) left: Option<Duration>,
+}
+
+impl Limit {
+    /// From now on.
+    pub(super) fn after(timeout: Option<Duration>) -> Self {
+        let deadline = timeout.and_then(|timeout| StdInstant::now().checked_add(timeout));
+        Self { deadline, left: deadline.and(timeout) }
+    }
+
+    /// Looks at the clock, if there is a reason to.
+    fn look(&mut self) {
+        self.left =
+            self.deadline.map(|deadline| deadline.saturating_duration_since(StdInstant::now()));
+    }
+
+    fn has_passed(&self) -> bool {
+        self.left.is_some_and(|left| left.is_zero())
+    }
+}
+
 /// How a visit of the caller ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visit {
@@ -151,7 +177,7 @@ impl Seat {
     }
 
     /// Waits until the thread must drive.
-    fn await_turn(self: &Arc<Self>) -> Option<(Driving, Rest)> {
+    fn await_turn(self: &Arc<Self>) -> Option<(Driving<'_>, Rest)> {
         let mut state = self.lock();
         while !state.over {
             let mut wait = TICK;
@@ -182,13 +208,16 @@ impl Seat {
     }
 
     /// Takes the driver, if nobody has it.
-    fn take(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Option<(Driving, Rest)> {
+    fn take<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+    ) -> Option<(Driving<'a>, Rest)> {
         let Vacant { driver, rest } = state.vacant.take()?;
         state.driving = Some(thread::current().id());
         let rest = if std::mem::take(&mut state.called) { Rest::Busy } else { rest };
         drop(state);
         let waker = Waker::from(Arc::clone(self));
-        Some((Driving { seat: Arc::clone(self), driver: Some(driver), waker }, rest))
+        Some((Driving { seat: self, driver: Some(driver), waker }, rest))
     }
 
     /// Has the caller drive until `found` says that there is something for it. With `asks` it wants
@@ -196,7 +225,7 @@ impl Seat {
     pub(super) fn visit(
         self: &Arc<Self>,
         asks: bool,
-        deadline: Option<StdInstant>,
+        mut limit: Limit,
         found: impl FnMut() -> bool,
     ) -> Visit {
         let mut state = self.lock();
@@ -215,25 +244,25 @@ impl Seat {
                 return Visit::Slow;
             }
             state.caller_waits = true;
-            state = match deadline {
+            state = match limit.left {
                 None => self.to_caller.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(StdInstant::now());
-                    if left.is_zero() {
-                        state.caller_waits = false;
-                        return Visit::Late;
-                    }
+                Some(left) if left.is_zero() => {
+                    state.caller_waits = false;
+                    return Visit::Late;
+                }
+                Some(left) => {
                     let waited = self.to_caller.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            limit.look();
         }
         if !state.fast {
             return Visit::Slow;
         }
         let Some((driving, rest)) = self.take(state) else { return Visit::Slow };
         // A panic ends the connection, as it does on the thread, and not the caller.
-        catch_unwind(AssertUnwindSafe(|| driving.drive_until(rest, deadline, found)))
+        catch_unwind(AssertUnwindSafe(|| driving.drive_until(rest, limit, found)))
             .unwrap_or(Visit::Slow)
     }
 
@@ -270,8 +299,8 @@ impl Wake for Seat {
 }
 
 /// The driver, taken. It is over if it is not put back.
-struct Driving {
-    seat: Arc<Seat>,
+struct Driving<'a> {
+    seat: &'a Arc<Seat>,
     driver: Option<Box<Driver<ToInbox>>>,
     waker: Waker,
 }
@@ -283,7 +312,7 @@ enum Next {
     Over,
 }
 
-impl Driving {
+impl Driving<'_> {
     fn turn(&mut self) -> Next {
         match self.driver.as_mut().map(|driver| driver.turn(&self.waker)) {
             Some(Turn::Busy) => Next::Busy,
@@ -343,7 +372,7 @@ impl Driving {
                 Next::Over => return,
                 Next::Busy => {
                     busy = busy.wrapping_add(1);
-                    if busy % TURNS == 0 {
+                    if busy.is_multiple_of(TURNS) {
                         self.seat.leave_to_thread();
                     }
                 }
@@ -368,7 +397,7 @@ impl Driving {
     fn drive_until(
         mut self,
         rest: Rest,
-        deadline: Option<StdInstant>,
+        mut limit: Limit,
         mut found: impl FnMut() -> bool,
     ) -> Visit {
         let leave = |state: &mut State| {
@@ -379,7 +408,7 @@ impl Driving {
             Rest::Busy => self.turn(),
             Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
         };
-        let mut busy = 0;
+        let mut busy = 0_u32;
         let mut woken = Woken::ByEvent;
         loop {
             match next {
@@ -387,7 +416,7 @@ impl Driving {
                 Next::Over => return Visit::Found,
                 Next::Busy => {
                     busy += 1;
-                    if busy % TURNS == 0 && found() {
+                    if busy.is_multiple_of(TURNS) && found() {
                         self.put_back(Rest::Busy, |state| state.fast = false);
                         return Visit::Found;
                     }
@@ -398,9 +427,7 @@ impl Driving {
                         self.put_back(Rest::Idle(now, until), leave);
                         return Visit::Found;
                     }
-                    let left = deadline
-                        .map(|deadline| deadline.saturating_duration_since(StdInstant::now()));
-                    if left.is_some_and(|left| left.is_zero()) {
+                    if limit.has_passed() {
                         self.put_back(Rest::Idle(now, until), |state| state.seen = true);
                         return Visit::Late;
                     }
@@ -408,10 +435,11 @@ impl Driving {
                         self.put_back(Rest::Idle(now, until), |_| ());
                         return Visit::Slow;
                     }
-                    match self.sleep(now, until, left) {
+                    match self.sleep(now, until, limit.left) {
                         Some(by) => woken = by,
                         None => return Visit::Found,
                     }
+                    limit.look();
                 }
             }
             next = self.turn();
@@ -431,7 +459,7 @@ impl Driving {
     }
 }
 
-impl Drop for Driving {
+impl Drop for Driving<'_> {
     fn drop(&mut self) {
         let Some(driver) = self.driver.take() else { return };
         // Releases whoever waits for an end that was not reached.
