@@ -213,12 +213,12 @@ fn a_full_outbox_holds_the_caller_up_and_nothing_else() {
             .map(|_| {
                 let handle = client.handle();
                 thread::spawn(move || {
-                    (0..200).for_each(|_| drop(handle.send(vec![0; 1000]).unwrap()))
+                    (0..200).for_each(|_| _ = handle.send(vec![0; 1000]).unwrap())
                 })
             })
             .collect();
         for _ in 0..20 {
-            (0..10).for_each(|_| drop(client.send(vec![0; 1000]).unwrap()));
+            (0..10).for_each(|_| _ = client.send(vec![0; 1000]).unwrap());
             exchange(&mut client, 5);
         }
         others.into_iter().for_each(|other| other.join().unwrap());

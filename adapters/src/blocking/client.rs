@@ -7,7 +7,7 @@ use perennial_core::{Closed, Message, Notice};
 
 use super::handle::Handle;
 use super::pace::Pace;
-use super::seat::Visit;
+use super::seat::{Limit, Visit};
 use crate::builder::Builder;
 use crate::engine::{Batch, Fetched, Found};
 use crate::error::Timeout;
@@ -79,7 +79,7 @@ impl Client {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<(Duration, Notice)>, Timeout> {
-        self.fetch(Instant::now().checked_add(timeout))
+        self.fetch(Some(timeout))
     }
 
     /// The next notice, if there is one already.
@@ -120,12 +120,14 @@ impl Client {
         self.handle.shared().inbox.coalesced()
     }
 
-    fn fetch(&mut self, deadline: Option<Instant>) -> Result<Option<(Duration, Notice)>, Timeout> {
+    fn fetch(&mut self, timeout: Option<Duration>) -> Result<Option<(Duration, Notice)>, Timeout> {
+        let mut limit = None;
         loop {
             if let Some(next) = self.batch.next() {
                 return Ok(Some(next));
             }
-            let fetched = self.wait(deadline)?;
+            let limit = *limit.get_or_insert_with(|| Limit::after(timeout));
+            let fetched = self.wait(limit)?;
             if self.handle.shared().account(fetched) == Found::Ended {
                 return Ok(None);
             }
@@ -133,34 +135,33 @@ impl Client {
     }
 
     /// Waits for the next batch: drives meanwhile, or leaves that to the thread.
-    fn wait(&mut self, deadline: Option<Instant>) -> Result<Fetched, Timeout> {
+    fn wait(&mut self, limit: Limit) -> Result<Fetched, Timeout> {
         let Self { handle, batch, pace } = self;
         let inbox = &handle.shared().inbox;
         let fetched = inbox.try_fetch(batch);
         if fetched.is_news() {
             return Ok(fetched);
         }
-        let began = Instant::now();
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(began));
         if let Some(seat) = handle.seat() {
-            if Pace::is_worth(left) {
+            if Pace::is_worth(limit.left) {
                 let mut fetched = None;
                 let found = || {
                     let found = Some(inbox.try_fetch(batch)).filter(|fetched| fetched.is_news());
                     fetched = fetched.or(found);
                     fetched.is_some()
                 };
-                let visit = seat.visit(pace.take_wish(), deadline, found);
+                let visit = seat.visit(pace.take_wish(), limit, found);
                 match (fetched, visit) {
                     (Some(fetched), _) => return Ok(fetched),
-                    (None, Visit::Late) => return inbox.wait(batch, deadline),
+                    (None, Visit::Late) => return inbox.wait(batch, limit.deadline),
                     (None, Visit::Found | Visit::Slow) => {}
                 }
             } else {
                 seat.leave_to_thread();
             }
         }
-        let fetched = inbox.wait(batch, deadline)?;
+        let began = Instant::now();
+        let fetched = inbox.wait(batch, limit.deadline)?;
         pace.note(began, Instant::now());
         Ok(fetched)
     }

@@ -45,13 +45,13 @@ impl Wake for Call {
     }
 }
 
-/// What there was when a sleep ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Woken {
-    /// Something happened; else it was a time that came.
-    pub(super) by_event: bool,
-    /// There was a call.
-    pub(super) by_call: bool,
+/// What ended a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// A socket, or the time.
+    ByEvent,
+    /// A call, whatever else.
+    ByCall,
 }
 
 impl<S: Sink> Driver<S> {
@@ -113,13 +113,12 @@ impl<S: Sink> Driver<S> {
         let dial_left = dial_deadline.map(|at| at.saturating_duration_since(StdInstant::now()));
         let until_left = until.map(|at| at.since(now));
         let timeout = until_left.into_iter().chain(dial_left).chain(most).min();
-        let mut woken = Woken::default();
+        let mut woken = Woken::ByEvent;
         match self.poll.poll(&mut self.readiness, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(woken),
             result => result?,
         }
         for event in &self.readiness {
-            woken.by_event = true;
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             let writable = event.is_writable() || event.is_write_closed() || event.is_error();
             let token = self.engine.link().map(|link| link.socket().token());
@@ -129,7 +128,9 @@ impl<S: Sink> Driver<S> {
                     link.fired(readable, writable);
                 }
                 _ => {
-                    woken.by_call |= event.token() == CALL;
+                    if event.token() == CALL {
+                        woken = Woken::ByCall;
+                    }
                     self.engine.look_at_dial();
                 }
             }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// So long the caller may drive without anything happening before it leaves that to the thread.
-pub(super) const QUIET: Duration = Duration::from_millis(10);
+/// A wait that was not longer was a short one.
+const SHORT: Duration = Duration::from_millis(10);
 /// So soon the caller is back if it does little else than receive.
 const BACK: Duration = Duration::from_millis(2);
 /// How often in a row it must have been quick. Changing over costs some switches of threads.
 const ROW: u32 = 3;
-/// A wait that may be shorter is left to the thread: the poller counts in milliseconds.
-const SHORT: Duration = Duration::from_millis(2);
+/// A wait that must be shorter is left to the thread: the poller counts in milliseconds.
+const LEAST: Duration = Duration::from_millis(2);
 
 /// What the caller's waits were like, while the thread drove.
 ///
@@ -27,7 +27,7 @@ impl Pace {
     /// Notes a wait that brought something.
     pub(super) fn note(&mut self, began: Instant, ended: Instant) {
         let was_back = self.last.is_some_and(|last| began.saturating_duration_since(last) <= BACK);
-        let was_short = ended.saturating_duration_since(began) <= QUIET;
+        let was_short = ended.saturating_duration_since(began) <= SHORT;
         self.row = if was_back && was_short { self.row.saturating_add(1) } else { 0 };
         self.last = Some(ended);
     }
@@ -44,7 +44,7 @@ impl Pace {
 
     /// Whether a wait that may last so long, `None` for ever, is long enough to drive in.
     pub(super) fn is_worth(left: Option<Duration>) -> bool {
-        left.is_none_or(|left| left >= SHORT)
+        left.is_none_or(|left| left >= LEAST)
     }
 }
 
@@ -69,12 +69,12 @@ mod tests {
     fn a_row_of_short_waits_is_quick() {
         assert!(!after(ROW, Duration::ZERO, MS).take_wish(), "the first follows nothing");
         assert!(after(ROW + 1, Duration::ZERO, MS).take_wish());
-        assert!(after(ROW + 1, BACK, QUIET).take_wish());
+        assert!(after(ROW + 1, BACK, SHORT).take_wish());
     }
 
     #[test]
     fn long_waits_and_long_absences_are_not() {
-        assert!(!after(100, Duration::ZERO, QUIET + MS).take_wish());
+        assert!(!after(100, Duration::ZERO, SHORT + MS).take_wish());
         assert!(!after(100, BACK + MS, Duration::ZERO).take_wish());
     }
 
@@ -82,7 +82,7 @@ mod tests {
     fn one_long_wait_breaks_the_row() {
         let mut pace = after(ROW + 1, Duration::ZERO, MS);
         let began = pace.last.expect("it waited");
-        pace.note(began, began + QUIET + MS);
+        pace.note(began, began + SHORT + MS);
         assert!(!pace.take_wish());
     }
 
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn only_waits_of_some_length_are_worth_it() {
         assert!(Pace::is_worth(None));
-        assert!(Pace::is_worth(Some(SHORT)));
-        assert!(!Pace::is_worth(Some(SHORT - MS)));
+        assert!(Pace::is_worth(Some(LEAST)));
+        assert!(!Pace::is_worth(Some(LEAST - MS)));
     }
 }

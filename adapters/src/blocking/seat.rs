@@ -6,12 +6,12 @@
 //! * **Slow.** The thread has the driver and sleeps in the poller. The caller waits for the inbox.
 //! * **Fast.** The caller takes the driver for as long as it waits, so that a message comes about on
 //!   the thread that wants it, and puts it back when it has one. While nobody has it, the first send
-//!   takes a turn, and for all else the thread is called. It also looks every [`TICK`] whether the
-//!   caller was there since, and makes it slow again if not.
+//!   takes a turn, and for all else the thread is called.
 //!
-//! The caller asks for the fast mode, and whoever finds that it does not pay ends it: the caller
-//! when nothing happens in [`QUIET`], the thread when the caller stays away, either when there is so
-//! much to do that two threads do it sooner.
+//! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
+//! makes it slow again if the caller has not come since: because it does something else, or because
+//! it waits in vain. The caller itself sets no alarm for that, which would cost it more than all of
+//! this does. Either ends it when there is so much to do that two threads do it sooner.
 //!
 //! Why nothing is missed: a driver is put back only if its last turn found nothing to do and left
 //! the seat as its waker, or else the thread is told. A call notes itself in `called` under the
@@ -28,12 +28,11 @@ use std::time::{Duration, Instant as StdInstant};
 
 use perennial_core::Instant;
 
-use super::driver::{Call, Driver};
-use super::pace::QUIET;
+use super::driver::{Call, Driver, Woken};
 use crate::clock::Clock;
 use crate::engine::{ToInbox, Turn};
 
-/// How often the thread looks whether the caller is still there.
+/// How often the thread looks whether the caller comes.
 const TICK: Duration = Duration::from_millis(5);
 /// How many turns in a row may find something to do before that is left to the thread.
 const TURNS: u32 = 8;
@@ -89,6 +88,32 @@ enum Rest {
     Busy,
     /// It was so late, and there is nothing to do before this deadline, or a call.
     Idle(Instant, Option<Instant>),
+}
+
+/// How long a wait may last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    pub(super) deadline: Option<StdInstant>,
+    /// How much of it was left when it was last looked at.
+    pub(super) left: Option<Duration>,
+}
+
+impl Limit {
+    /// From now on.
+    pub(super) fn after(timeout: Option<Duration>) -> Self {
+        let deadline = timeout.and_then(|timeout| StdInstant::now().checked_add(timeout));
+        Self { deadline, left: deadline.and(timeout) }
+    }
+
+    /// Looks at the clock, if there is a reason to.
+    fn look(&mut self) {
+        self.left =
+            self.deadline.map(|deadline| deadline.saturating_duration_since(StdInstant::now()));
+    }
+
+    fn has_passed(&self) -> bool {
+        self.left.is_some_and(|left| left.is_zero())
+    }
 }
 
 /// How a visit of the caller ended.
@@ -152,7 +177,7 @@ impl Seat {
     }
 
     /// Waits until the thread must drive.
-    fn await_turn(self: &Arc<Self>) -> Option<(Driving, Rest)> {
+    fn await_turn(self: &Arc<Self>) -> Option<(Driving<'_>, Rest)> {
         let mut state = self.lock();
         while !state.over {
             let mut wait = TICK;
@@ -170,22 +195,29 @@ impl Seat {
             let waited = self.to_thread.wait_timeout(state, wait);
             let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
             state = guard;
-            if result.timed_out() && wait == TICK {
-                let seen = std::mem::take(&mut state.seen);
-                state.fast &= seen || state.vacant.is_none();
+            if result.timed_out() && wait == TICK && !std::mem::take(&mut state.seen) {
+                if state.fast && state.vacant.is_none() {
+                    // The caller sleeps in the poller.
+                    self.call.call();
+                }
+                state.fast = false;
+                self.release_caller(&mut state);
             }
         }
         None
     }
 
     /// Takes the driver, if nobody has it.
-    fn take(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Option<(Driving, Rest)> {
+    fn take<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+    ) -> Option<(Driving<'a>, Rest)> {
         let Vacant { driver, rest } = state.vacant.take()?;
         state.driving = Some(thread::current().id());
         let rest = if std::mem::take(&mut state.called) { Rest::Busy } else { rest };
         drop(state);
         let waker = Waker::from(Arc::clone(self));
-        Some((Driving { seat: Arc::clone(self), driver: Some(driver), waker }, rest))
+        Some((Driving { seat: self, driver: Some(driver), waker }, rest))
     }
 
     /// Has the caller drive until `found` says that there is something for it. With `asks` it wants
@@ -193,7 +225,7 @@ impl Seat {
     pub(super) fn visit(
         self: &Arc<Self>,
         asks: bool,
-        deadline: Option<StdInstant>,
+        mut limit: Limit,
         found: impl FnMut() -> bool,
     ) -> Visit {
         let mut state = self.lock();
@@ -212,25 +244,25 @@ impl Seat {
                 return Visit::Slow;
             }
             state.caller_waits = true;
-            state = match deadline {
+            state = match limit.left {
                 None => self.to_caller.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(StdInstant::now());
-                    if left.is_zero() {
-                        state.caller_waits = false;
-                        return Visit::Late;
-                    }
+                Some(left) if left.is_zero() => {
+                    state.caller_waits = false;
+                    return Visit::Late;
+                }
+                Some(left) => {
                     let waited = self.to_caller.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            limit.look();
         }
         if !state.fast {
             return Visit::Slow;
         }
         let Some((driving, rest)) = self.take(state) else { return Visit::Slow };
         // A panic ends the connection, as it does on the thread, and not the caller.
-        catch_unwind(AssertUnwindSafe(|| driving.drive_until(rest, deadline, found)))
+        catch_unwind(AssertUnwindSafe(|| driving.drive_until(rest, limit, found)))
             .unwrap_or(Visit::Slow)
     }
 
@@ -267,8 +299,8 @@ impl Wake for Seat {
 }
 
 /// The driver, taken. It is over if it is not put back.
-struct Driving {
-    seat: Arc<Seat>,
+struct Driving<'a> {
+    seat: &'a Arc<Seat>,
     driver: Option<Box<Driver<ToInbox>>>,
     waker: Waker,
 }
@@ -280,7 +312,7 @@ enum Next {
     Over,
 }
 
-impl Driving {
+impl Driving<'_> {
     fn turn(&mut self) -> Next {
         match self.driver.as_mut().map(|driver| driver.turn(&self.waker)) {
             Some(Turn::Busy | Turn::Told) => Next::Busy,
@@ -289,21 +321,21 @@ impl Driving {
         }
     }
 
-    /// Sleeps. Returns whether something has happened, or `None` if it cannot.
+    /// Sleeps. `None` if it cannot.
     fn sleep(
         &mut self,
         now: Instant,
         until: Option<Instant>,
         most: Option<Duration>,
-    ) -> Option<bool> {
+    ) -> Option<Woken> {
         let driver = self.driver.as_mut()?;
         match driver.sleep(now, until, most) {
             Ok(woken) => {
-                if woken.by_call {
+                if woken == Woken::ByCall {
                     // The next turn looks.
                     self.seat.lock().called = false;
                 }
-                Some(woken.by_event)
+                Some(woken)
             }
             Err(error) => {
                 driver.fail(&error);
@@ -365,7 +397,7 @@ impl Driving {
     fn drive_until(
         mut self,
         rest: Rest,
-        deadline: Option<StdInstant>,
+        mut limit: Limit,
         mut found: impl FnMut() -> bool,
     ) -> Visit {
         let leave = |state: &mut State| {
@@ -376,9 +408,8 @@ impl Driving {
             Rest::Busy => self.turn(),
             Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
         };
-        let mut at = StdInstant::now();
-        let mut quiet = at + QUIET;
         let mut busy = 0_u32;
+        let mut woken = Woken::ByEvent;
         loop {
             match next {
                 // The inbox has the end in it.
@@ -396,22 +427,19 @@ impl Driving {
                         self.put_back(Rest::Idle(now, until), leave);
                         return Visit::Found;
                     }
-                    let end = deadline.map_or(quiet, |deadline| deadline.min(quiet));
-                    let most = end.saturating_duration_since(at);
-                    let Some(happened) = self.sleep(now, until, Some(most)) else {
-                        return Visit::Found;
-                    };
-                    at = StdInstant::now();
-                    if happened {
-                        quiet = at + QUIET;
-                    } else if deadline.is_some_and(|deadline| deadline <= at) {
-                        let rest = Rest::Idle(self.seat.clock.now(), until);
-                        self.put_back(rest, |state| state.seen = true);
+                    if limit.has_passed() {
+                        self.put_back(Rest::Idle(now, until), |state| state.seen = true);
                         return Visit::Late;
-                    } else if quiet <= at {
-                        self.put_back(Rest::Idle(now, until), |state| state.fast = false);
+                    }
+                    if woken == Woken::ByCall && !self.seat.lock().fast {
+                        self.put_back(Rest::Idle(now, until), |_| ());
                         return Visit::Slow;
                     }
+                    match self.sleep(now, until, limit.left) {
+                        Some(by) => woken = by,
+                        None => return Visit::Found,
+                    }
+                    limit.look();
                 }
             }
             next = self.turn();
@@ -431,7 +459,7 @@ impl Driving {
     }
 }
 
-impl Drop for Driving {
+impl Drop for Driving<'_> {
     fn drop(&mut self) {
         let Some(driver) = self.driver.take() else { return };
         // Releases whoever waits for an end that was not reached.
