@@ -416,6 +416,7 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
         }
     };
     assert!(matches!(error.flaw, Flaw::TooLarge { limit, .. } if limit == most), "{error}");
+    assert_eq!(error.line, 2 + replay.position());
     assert!(replay.connection().status().outbox_bytes as u64 <= most);
 }
 
