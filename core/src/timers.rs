@@ -190,6 +190,19 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_equal_if_their_deadlines_are() {
+        let at = Instant::from_millis;
+        let mut one = Timers::new();
+        let mut two = Timers::new();
+        one.arm(Timer::Ping, at(10));
+        assert_ne!(one, two);
+        two.arm(Timer::Ping, at(5));
+        assert_ne!(one, two);
+        two.arm(Timer::Ping, at(10));
+        assert_eq!(one, two, "whatever was there before");
+    }
+
+    #[test]
     fn a_timer_can_be_put_off() {
         let mut timers = Timers::new();
         timers.arm(Timer::Pong, Instant::from_millis(10));

@@ -159,13 +159,14 @@ impl Outbox {
         if living >= limits.max_messages || bytes.saturating_add(size) > limits.max_bytes {
             return false;
         }
-        let mut index = 0;
-        while count > 0 && index < self.entries.len() {
+        for index in 0..self.entries.len() {
+            if count == 0 {
+                break;
+            }
             if droppable(&self.entries[index]) {
                 self.fail(index, Fate::Dropped(DropReason::Oldest), output);
                 count -= 1;
             }
-            index += 1;
         }
         self.sweep();
         true

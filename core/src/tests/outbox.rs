@@ -136,6 +136,24 @@ fn a_refused_sender_is_told_once_there_is_room_again() {
 }
 
 #[test]
+fn there_is_room_again_when_a_quarter_is_free() {
+    for most in 1..=12_usize {
+        let mut harness = Harness::open_with(|config| config.outbox.max_messages = most);
+        harness.flushes = false;
+        for _ in 0..most {
+            harness.send("x");
+        }
+        harness.refused("y");
+        let wanted = (1..).find(|ended| (most - ended) * 4 <= most * 3).expect("at the latest all");
+        for index in 1..=wanted {
+            assert_eq!(writables(&harness), 0, "{index} of {most}");
+            harness.flush(index as u64);
+        }
+        assert_eq!(writables(&harness), 1, "{wanted} of {most}");
+    }
+}
+
+#[test]
 fn a_large_message_is_not_told_of_room_that_does_not_hold_it() {
     let mut harness = Harness::open_with(|config| {
         config.outbox.max_bytes = 100;

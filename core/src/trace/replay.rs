@@ -41,7 +41,7 @@ pub struct Replay<'t, D = BuiltIn> {
 #[derive(Clone, Debug)]
 pub(super) struct State<D> {
     connection: Connection<D>,
-    done: usize,
+    pub(super) done: usize,
     held: Held,
 }
 

@@ -67,7 +67,7 @@ fn life(contents: Contents) -> String {
         config.dialect = DialectConfig::Json(JsonConfig::default());
         config.inbox.dedupe = 8;
         config.inbox.max_message = 200;
-        config.outbox.max_bytes = 1 << 12;
+        config.outbox.max_bytes = 500;
     });
     let text = |text: String| Frame::Text(text.into());
     let failure = DialFailure::new(DialError::Request, SECRET);
@@ -82,7 +82,7 @@ fn life(contents: Contents) -> String {
     let object = format!(r#"{{"id":7,"token":"{SECRET}"}}"#);
     life.after(1, Event::Send(Outgoing::new(object.clone()).class(Class::Acknowledged)));
     life.after(1, Event::Send(Outgoing::new(SECRET.as_bytes())));
-    life.after(1, Event::Send(Outgoing::new("x".repeat(2 << 12))));
+    life.after(1, Event::Send(Outgoing::new("x".repeat(1_000))));
     life.after(1, Event::Flushed { transport: TransportId(2), through: 1 });
     life.after(1, received(2, text(object.clone())));
     life.after(1, received(2, text(object)));
@@ -261,7 +261,7 @@ fn what_is_recorded_anew_is_what_this_version_does() {
 fn steps_go_both_ways() {
     let mut long = Recorded::new(Contents::Redacted, |_| {});
     long.after(1, opened(1));
-    for index in 1..=3_000 {
+    for index in 1..=u64::from(crate::testing::rounds(3_000)) {
         long.after(1, Event::Send(Outgoing::new("a")));
         long.after(1, Event::Flushed { transport: TransportId(1), through: index });
     }
@@ -272,8 +272,12 @@ fn steps_go_both_ways() {
         states.push(replay.connection().clone());
     }
     assert!(replay.snapshots.len() <= 32, "{}", replay.snapshots.len());
-    assert!(replay.snapshots.len() > 8, "{}", replay.snapshots.len());
-    for position in [6_001, 6_000, 1, 5_999, 64, 65, 3_001, 3_000, 2, 6_002] {
+    let end = states.len();
+    assert!(replay.snapshots.len() > end / 700, "{} of {end}", replay.snapshots.len());
+    let kept = replay.snapshots.iter().map(|state| state.done);
+    let stride = replay.snapshots[0].done;
+    assert!(kept.zip(1..).all(|(done, nth)| done == nth * stride), "evenly");
+    for position in [end - 1, end - 2, 1, end - 3, 64, 65, end / 2, end / 2 - 1, 2, end] {
         replay.seek(position).unwrap();
         assert_eq!(replay.position(), position);
         assert_eq!(replay.connection(), &states[position - 1], "{position}");
@@ -393,9 +397,11 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     let huge = format!("{}\n{}\n{}\n", lines[0], lines[1], send(1 << 60));
     let limit = MOST_HELD;
     assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 60, limit }));
+    let most = format!("{}\n{}\n{}\n", lines[0], lines[1], send(MOST_HELD));
+    assert_eq!(Trace::parse(most.as_bytes()).unwrap().steps().len(), 2);
 
     // Many that are each within the limit: in the outbox, and as messages that nobody takes.
-    let generous = lines[0].replace(r#""max_bytes":4096"#, r#""max_bytes":1099511627776"#);
+    let generous = lines[0].replace(r#""max_bytes":500"#, r#""max_bytes":1099511627776"#);
     let mut many = format!("{generous}\n{}\n", lines[1]);
     let most = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
     for _ in 0..100 {
@@ -410,6 +416,7 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
         }
     };
     assert!(matches!(error.flaw, Flaw::TooLarge { limit, .. } if limit == most), "{error}");
+    assert_eq!(error.line, 2 + replay.position());
     assert!(replay.connection().status().outbox_bytes as u64 <= most);
 }
 

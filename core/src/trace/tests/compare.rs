@@ -28,6 +28,15 @@ fn the_first_difference_is_found_and_named() {
     let kind = one.difference_in_kind(&other).unwrap();
     assert_eq!((kind.step, &kind.place), (3, &Place::Event));
     assert_eq!((kind.recorded.as_str(), kind.replayed.as_str()), ("send write", "purge"));
+    let slower = opens(|run| {
+        let _ = run.handle(send("a"));
+    });
+    let taken = opens(|run| {
+        let _ = run.handle(send("a"));
+        run.recorder.poll(&mut run.connection);
+    });
+    let kind = taken.difference_in_kind(&slower).unwrap();
+    assert_eq!((kind.step, &kind.place), (3, &Place::Action(1)));
     // What differs in nothing but its content is of one kind.
     let same = opens(|run| run.after(7, send("bb")));
     assert!(one.difference(&same).is_some());
