@@ -74,10 +74,10 @@ fn the_dialect_is_as_plain_as_can_be() {
 #[test]
 fn a_pipe_waits_whatever_the_preset() {
     for preset in ["manager", "idle-watch", "realtime", "client", "basics", "scripts"] {
-        let outbox = of(&["--preset", preset]).outbox;
+        let outbox = &of(&["--preset", preset]).outbox;
         assert_eq!((outbox.class, outbox.overflow), (Class::Queued, Overflow::Wait), "{preset}");
     }
-    let outbox = of(&["--preset", "realtime", "--class", "volatile"]).outbox;
+    let outbox = &of(&["--preset", "realtime", "--class", "volatile"]).outbox;
     assert_eq!(outbox.class, Class::Volatile);
 }
 
