@@ -409,7 +409,7 @@ impl Driving<'_> {
             Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
         };
         let mut busy = 0_u32;
-        let mut woken = Woken::ByEvent;
+        let mut woken = None;
         loop {
             match next {
                 // The inbox has the end in it.
@@ -427,19 +427,21 @@ impl Driving<'_> {
                         self.put_back(Rest::Idle(now, until), leave);
                         return Visit::Found;
                     }
+                    if woken.is_some() {
+                        limit.look();
+                    }
                     if limit.has_passed() {
                         self.put_back(Rest::Idle(now, until), |state| state.seen = true);
                         return Visit::Late;
                     }
-                    if woken == Woken::ByCall && !self.seat.lock().fast {
+                    if woken == Some(Woken::ByCall) && !self.seat.lock().fast {
                         self.put_back(Rest::Idle(now, until), |_| ());
                         return Visit::Slow;
                     }
-                    match self.sleep(now, until, limit.left) {
-                        Some(by) => woken = by,
-                        None => return Visit::Found,
+                    woken = self.sleep(now, until, limit.left);
+                    if woken.is_none() {
+                        return Visit::Found;
                     }
-                    limit.look();
                 }
             }
             next = self.turn();
