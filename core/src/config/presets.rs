@@ -171,7 +171,7 @@ mod tests {
         assert!(idle.heartbeat.quiet_only);
         let (realtime, client) = (Config::realtime(), Config::client());
         assert!(realtime.connect.fail_fast);
-        assert_eq!((every(&realtime), realtime.retry.max_attempts), (30, Some(6)));
+        assert_eq!((every(&realtime), realtime.retry.max_attempts), (30, Some(5)));
         assert_eq!((every(&client), client.retry.max_attempts), (30, Some(6)));
         assert_eq!((&client.retry.backoff, client.retry.jitter), (&constant(5), Jitter::None));
         let (basics, scripts) = (Config::basics(), Config::scripts());
