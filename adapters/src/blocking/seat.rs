@@ -18,7 +18,7 @@
 //! lock; then it wakes the thread if the driver is there, and the poller if not. Whoever puts the
 //! driver back looks at `called` under the same lock.
 //!
-//! The state's lock is the last one to be taken: nothing else is locked, called or dropped under it.
+//! The state's lock is the last one to be taken: nothing else is locked or dropped under it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -156,11 +156,20 @@ impl Seat {
 
     /// Leaves the driving to the thread: the caller is going to wait for something else.
     pub(super) fn leave_to_thread(&self) {
-        let mut state = self.lock();
-        if std::mem::take(&mut state.fast) {
-            self.to_thread.notify_one();
-            self.release_caller(&mut state);
+        self.slow_down(&mut self.lock());
+    }
+
+    /// Ends the fast mode, whoever drives.
+    fn slow_down(&self, state: &mut State) {
+        if !std::mem::take(&mut state.fast) {
+            return;
         }
+        if state.vacant.is_none() {
+            // Whoever drives may be the caller, asleep in the poller.
+            self.call.call();
+        }
+        self.to_thread.notify_one();
+        self.release_caller(state);
     }
 
     fn release_caller(&self, state: &mut State) {
@@ -196,12 +205,7 @@ impl Seat {
             let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
             state = guard;
             if result.timed_out() && wait == TICK && !std::mem::take(&mut state.seen) {
-                if state.fast && state.vacant.is_none() {
-                    // The caller sleeps in the poller.
-                    self.call.call();
-                }
-                state.fast = false;
-                self.release_caller(&mut state);
+                self.slow_down(&mut state);
             }
         }
         None
