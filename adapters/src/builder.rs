@@ -180,7 +180,7 @@ impl Builder {
     }
 
     /// Sets the retry hook: called before each wait, it may override the delay or give up. It runs
-    /// on the driver's thread or task and must not block.
+    /// on the thread or in the task that drives the connection just then, and must not block.
     pub fn on_retry(
         mut self,
         hook: impl FnMut(&RetryContext) -> RetryChoice + Send + 'static,
