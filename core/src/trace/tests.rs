@@ -411,8 +411,9 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     let trace = Trace::parse(many.as_bytes()).unwrap();
     let mut replay = Replay::new(&trace).unwrap().limit(most);
     let error = loop {
-        if let Err(error) = replay.step() {
-            break error;
+        match replay.step() {
+            Ok(step) => assert!(step.is_some(), "all of it was taken"),
+            Err(error) => break error,
         }
     };
     assert!(matches!(error.flaw, Flaw::TooLarge { limit, .. } if limit == most), "{error}");
