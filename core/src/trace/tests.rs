@@ -155,6 +155,15 @@ fn actions_stand_with_the_event_after_which_they_were_taken() {
 }
 
 #[test]
+fn a_reason_that_is_none_is_not_written() {
+    let mut silent = Recorded::new(Contents::Full, |_| {});
+    silent.after(1, Event::Close(CloseFrame::new(1000, "")));
+    let text = silent.text();
+    assert!(text.contains(r#""event":{"close":{"code":1000}}"#), "{text}");
+    identical(&Trace::parse(text.as_bytes()).unwrap());
+}
+
+#[test]
 fn whoever_asks_again_is_told_again_to_wait() {
     let mut patient = Recorded::new(Contents::Redacted, |_| {});
     patient.after(1, opened(1));
@@ -261,6 +270,8 @@ fn what_is_recorded_anew_is_what_this_version_does() {
 fn steps_go_both_ways() {
     let mut long = Recorded::new(Contents::Redacted, |_| {});
     long.after(1, opened(1));
+    // There is always one that was not flushed.
+    long.after(1, Event::Send(Outgoing::new("a")));
     for index in 1..=u64::from(crate::testing::rounds(3_000)) {
         long.after(1, Event::Send(Outgoing::new("a")));
         long.after(1, Event::Flushed { transport: TransportId(1), through: index });
