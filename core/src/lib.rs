@@ -160,6 +160,7 @@ pub mod planted;
 
 mod action;
 mod backoff;
+pub mod bus;
 mod closing;
 mod config;
 mod connection;
