@@ -98,6 +98,12 @@ impl<D: Dialect> Connection<D> {
         }
     }
 
+    /// The application will not go on, with this transport or another. The peer did nothing wrong.
+    pub(crate) fn refuse_for_good(&mut self, now: Instant, reason: Reason) {
+        let close = CloseFrame::new(code::NORMAL, "");
+        self.shake_hands(now, ClosedBy::Policy, close, reason);
+    }
+
     /// The transport ended during the close handshake, or the handshake took too long.
     pub(crate) fn handshake_ended(&mut self, now: Instant) {
         if let Phase::Closing(Closing { by, code, reason, answered }) = self.phase.clone() {

@@ -1,7 +1,7 @@
 //! The state machine's door: an event comes in, is judged by the phase, and leaves actions behind.
 //!
-//! What each judgement does lives next door: `lifecycle` (dial, open, lose, retry), `closing`,
-//! `liveness` (timers and heartbeats), `traffic` (messages both ways).
+//! What each judgement does lives next door: `lifecycle` (dial, open, lose, retry), `opening` (what
+//! is held back, and until when), `closing`, `liveness` (timers and heartbeats), `traffic` (messages both ways).
 
 use alloc::string::ToString;
 
@@ -163,6 +163,10 @@ impl<D: Dialect> Connection<D> {
                 self.outbox.purge(&mut self.output);
                 Ok(Accepted::Done)
             }
+            Event::Reorder(names) => {
+                self.outbox.reorder(&names);
+                Ok(Accepted::Done)
+            }
             Event::Close(close) => self.close(now, close),
             Event::Drain { timeout, close } => self.drain(now, timeout, close),
             Event::Reconnect => Ok(self.reconnect(now)),
@@ -170,6 +174,21 @@ impl<D: Dialect> Connection<D> {
             Event::Retry { .. } => Ok(Accepted::Done),
             Event::PauseReads => Ok(self.pause_reads()),
             Event::ResumeReads => Ok(self.resume_reads(now)),
+
+            Event::Release { transport } => {
+                if !(self.is_current(transport) && self.is_held()) {
+                    return Ok(self.stale());
+                }
+                self.release(now);
+                Ok(Accepted::Done)
+            }
+            Event::Refuse { transport, retry, detail } => {
+                if !(self.is_current(transport) && self.is_held()) {
+                    return Ok(self.stale());
+                }
+                self.refuse(now, retry, detail);
+                Ok(Accepted::Done)
+            }
 
             Event::Opened { transport, capabilities } => {
                 let current = self.is_current(transport) || planted!(self.output, StaleOpenActs);
@@ -377,9 +396,10 @@ impl<D: Dialect> Connection<D> {
         Status {
             state: self.state(),
             ready_state: self.ready_state(),
-            phase: self.phase.as_str(),
+            phase: if self.is_held() { "opening" } else { self.phase.as_str() },
             suspended: self.suspended,
             reads_paused: self.reads_paused,
+            held: self.is_held(),
             transport: self.transport.as_ref().map(|transport| transport.id),
             attempt: self.attempts,
             outage_since: down.then_some(self.down_since),

@@ -20,7 +20,9 @@ pub enum Accepted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
     /// The outbox is full and the config says `reject` or `wait`. Send again after
-    /// [`Notice::Writable`](crate::Notice::Writable).
+    /// [`Notice::Writable`](crate::Notice::Writable). Or as many messages wait as may go
+    /// [ahead](crate::Outgoing::ahead): send again when there is
+    /// [room](crate::Connection::ahead_room).
     QueueFull(Outgoing),
     /// The encoded message alone is larger than the whole outbox may be.
     TooLarge {
@@ -33,6 +35,9 @@ pub enum Rejected {
     },
     /// The connection is closed, closing or draining.
     Closed(Outgoing),
+    /// The message was to go [ahead](crate::Outgoing::ahead) of everything queued, and no transport
+    /// is open. Send it again when one is.
+    NotOpen(Outgoing),
     /// The dialect cannot write the message.
     Unencodable {
         /// The message.
@@ -56,6 +61,7 @@ impl Rejected {
             Rejected::QueueFull(message)
             | Rejected::TooLarge { message, .. }
             | Rejected::Closed(message)
+            | Rejected::NotOpen(message)
             | Rejected::Unencodable { message, .. }
             | Rejected::Busy(Event::Send(message)) => Some(message),
             Rejected::NotQueued(_) | Rejected::InvalidClose(_) | Rejected::Busy(_) => None,
@@ -66,6 +72,9 @@ impl Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Rejected::QueueFull(message) if message.ahead => {
+                f.write_str("64 messages wait to go ahead: send more when they were handed over")
+            }
             Rejected::QueueFull(_) => {
                 f.write_str("the outbox is full: wait until it is writable, or raise its limits")
             }
@@ -74,6 +83,9 @@ impl fmt::Display for Rejected {
                 "the message takes {size} bytes and the outbox holds {limit}: raise outbox.max_bytes"
             ),
             Rejected::Closed(_) => f.write_str("the connection takes no more messages: it closes"),
+            Rejected::NotOpen(_) => {
+                f.write_str("no transport is open to go ahead on: send it when one is")
+            }
             Rejected::Unencodable { error, .. } => write!(f, "{error}"),
             Rejected::NotQueued(seq) => {
                 write!(f, "message {seq} cannot be cancelled: it was sent or has ended")

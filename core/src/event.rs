@@ -1,6 +1,7 @@
 //! What happens to a connection: the input vocabulary.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -58,13 +59,15 @@ pub struct Outgoing {
     pub class: Option<Class>,
     /// How long it is worth sending, from acceptance; `None` means the config's `outbox.ttl`.
     pub ttl: Option<Duration>,
+    /// Whether it goes [ahead](Self::ahead) of everything queued.
+    pub ahead: bool,
 }
 
 impl Outgoing {
     /// A message of the config's default class and lifetime.
     #[must_use]
     pub fn new(payload: impl Into<Payload>) -> Self {
-        Self { payload: payload.into(), class: None, ttl: None }
+        Self { payload: payload.into(), class: None, ttl: None, ahead: false }
     }
 
     /// The same message with another delivery class.
@@ -78,6 +81,18 @@ impl Outgoing {
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// The same message, to go out ahead of everything queued: a login, a subscription said again.
+    ///
+    /// It is bound to the transport that is open now, and so volatile whatever its class says. It
+    /// goes out while that transport is [held](crate::Opening::hold) too, in the order in which
+    /// such messages were sent. Only control frames precede it. It takes no room in the outbox: 64
+    /// such messages may wait, see [`ahead_room`](crate::Connection::ahead_room).
+    #[must_use]
+    pub fn ahead(mut self) -> Self {
+        self.ahead = true;
         self
     }
 }
@@ -100,6 +115,14 @@ pub enum Event {
     Cancel(Seq),
     /// The application takes back every message that was not handed to a transport.
     Purge,
+    /// The application puts the queue in order: of the messages that were never handed to a
+    /// transport ([`Connection::queued`](crate::Connection::queued)) those named go first, in the
+    /// order in which they are named, and the others follow as they were. Names that mean none of
+    /// them, or that came before, are ignored. What is to be sent again still precedes them all.
+    ///
+    /// Ids stay as they were given. To a peer that acknowledges cumulatively a message that was
+    /// overtaken by one with a larger id looks acknowledged as soon as it was handed over.
+    Reorder(Vec<Seq>),
     /// The application closes the connection; what is not handed to a transport is dropped.
     Close(CloseFrame),
     /// The application sends what is queued, awaits what is unacknowledged, then closes.
@@ -123,6 +146,25 @@ pub enum Event {
     PauseReads,
     /// The driver reads again. Liveness deadlines start anew.
     ResumeReads,
+
+    /// The opening is over: what is queued may flow. Stale unless this transport is
+    /// [held](crate::Opening::hold).
+    Release {
+        /// The transport that is held.
+        transport: TransportId,
+    },
+    /// The application will not go on with this transport: its login was refused, a join failed.
+    /// Stale unless this transport is [held](crate::Opening::hold).
+    Refuse {
+        /// The transport that is held.
+        transport: TransportId,
+        /// Whether another transport may fare better. Then this one is aborted, and the policy's
+        /// retry follows as after any lost connection; the attempt counter goes on. Otherwise the
+        /// connection closes for good, with code 1000.
+        retry: bool,
+        /// Why, for people. The application keeps secrets out of it.
+        detail: Box<str>,
+    },
 
     /// The WebSocket handshake succeeded.
     Opened {

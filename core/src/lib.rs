@@ -173,6 +173,7 @@ mod heartbeat;
 mod lifecycle;
 mod liveness;
 mod notice;
+mod opening;
 mod outbox;
 mod output;
 mod phase;
@@ -209,6 +210,7 @@ pub use notice::{
     Advice, Capability, Closed, ClosedBy, Death, Doubt, DropReason, Fate, Message, Notice,
     ReadyState, Reason, State, Warning,
 };
+pub use outbox::Queued;
 pub use status::{Counters, Status};
 pub use time::{Duration, Instant};
 pub use timers::Timer;

@@ -76,12 +76,17 @@ impl<D: Dialect> Connection<D> {
         self.suspended = false;
         self.was_open = true;
         self.phase = Phase::Open;
+        let hold = self.config.opening.hold;
         let transport = self.transport.as_mut().map(|transport| {
             transport.capabilities = Some(capabilities);
+            transport.held = hold;
             transport.id
         });
         self.output.notify(Notice::StateChanged { from, to: State::Open, transport, reason: None });
         self.start_liveness(now, pings);
+        if hold {
+            self.hold(now);
+        }
         planted!(self.output, ResetOnOpen => self.stable());
     }
 

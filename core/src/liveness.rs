@@ -37,6 +37,7 @@ impl<D: Dialect> Connection<D> {
                 self.dial_failed(now, Reason::DialTimeout);
             }
             Timer::Retry => self.dial(now),
+            Timer::Opening => self.give_up(now, Reason::OpeningTimeout),
             Timer::Ping => self.ping_due(now),
             Timer::Pong => self.found_dead(now, Death::Pong),
             Timer::Probe => self.found_dead(now, Death::Probe),
@@ -75,9 +76,15 @@ impl<D: Dialect> Connection<D> {
     }
 
     pub(crate) fn stop_liveness(&mut self) {
-        for timer in
-            [Timer::Ping, Timer::Pong, Timer::Probe, Timer::Stale, Timer::Stable, Timer::Ack]
-        {
+        for timer in [
+            Timer::Opening,
+            Timer::Ping,
+            Timer::Pong,
+            Timer::Probe,
+            Timer::Stale,
+            Timer::Stable,
+            Timer::Ack,
+        ] {
             self.timers.disarm(timer);
         }
         self.heartbeat.forget_probe();
@@ -92,8 +99,8 @@ impl<D: Dialect> Connection<D> {
         }
         if !self.heartbeat.proved_alive {
             self.heartbeat.proved_alive = true;
-            // The time was up, and only proof was missing.
-            if !self.timers.is_armed(Timer::Stable) {
+            // The time was up, and only proof was missing. While held it has not begun.
+            if !self.timers.is_armed(Timer::Stable) && !self.is_held() {
                 self.stable();
             }
         }

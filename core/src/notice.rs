@@ -338,6 +338,15 @@ pub enum Reason {
     Dead(Death),
     /// The peer broke the protocol.
     Violated(Violation),
+    /// The application refused the opening of the transport.
+    Refused {
+        /// Whether it asked for another transport.
+        retry: bool,
+        /// Why, for people.
+        detail: Box<str>,
+    },
+    /// The opening of the transport took longer than `opening.timeout`.
+    OpeningTimeout,
     /// The transport lacks something the config needs.
     Incapable(Capability),
     /// `retry.max_attempts` dials were made.
@@ -352,11 +361,11 @@ pub enum Reason {
 
 impl Reason {
     /// The close code as a browser would report it: the peer's, 1005 for a close frame without
-    /// one, our own for a violation, and 1006 where there was no close frame (RFC 6455 §7.1.5).
+    /// one, our own for a violation or a final refusal, and 1006 where there was no close frame (RFC 6455 §7.1.5).
     #[must_use]
     pub fn code(&self) -> u16 {
         match self {
-            Reason::Application => code::NORMAL,
+            Reason::Application | Reason::Refused { retry: false, .. } => code::NORMAL,
             Reason::PeerClosed(Some(close)) => close.code,
             Reason::PeerClosed(None) => code::NO_STATUS,
             Reason::Violated(violation) => violation.code,
@@ -364,6 +373,8 @@ impl Reason {
             | Reason::DialTimeout
             | Reason::Ended(_)
             | Reason::Dead(_)
+            | Reason::Refused { retry: true, .. }
+            | Reason::OpeningTimeout
             | Reason::Incapable(_)
             | Reason::MaxOutage => code::ABNORMAL,
             Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
@@ -386,6 +397,8 @@ impl Reason {
             | Reason::PeerClosed(_)
             | Reason::Dead(_)
             | Reason::Violated(_)
+            | Reason::Refused { .. }
+            | Reason::OpeningTimeout
             | Reason::Incapable(_)
             | Reason::MaxOutage => None,
         }
@@ -418,6 +431,11 @@ impl fmt::Display for Reason {
                     violation.code, violation.detail
                 )
             }
+            Reason::Refused { detail, .. } if detail.is_empty() => {
+                f.write_str("the opening was refused")
+            }
+            Reason::Refused { detail, .. } => write!(f, "the opening was refused: {detail}"),
+            Reason::OpeningTimeout => f.write_str("the opening took too long"),
             Reason::Incapable(capability) => {
                 write!(f, "the transport lacks {}", capability.as_str())
             }
@@ -471,7 +489,9 @@ pub enum ClosedBy {
     /// The server, with a status or a close code that forbids another try; or the proxy on the way
     /// to it, which wants other credentials.
     Server,
-    /// Our own rules: a limit reached, or a violation by the peer.
+    /// Our own rules: a limit reached, a violation by the peer, or an opening that the application
+    /// refused for good. That is no close that was asked for: it has a reason that people want to
+    /// see.
     Policy,
 }
 

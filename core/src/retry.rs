@@ -52,9 +52,14 @@ pub(crate) fn classify(config: &Retry, reason: &Reason) -> Verdict {
                 (Some(CloseRule::Retry) | None, _) => retry,
             }
         }
-        Reason::DialTimeout | Reason::Ended(_) | Reason::Dead(_) => retry,
+        Reason::DialTimeout
+        | Reason::Ended(_)
+        | Reason::Dead(_)
+        | Reason::Refused { retry: true, .. }
+        | Reason::OpeningTimeout => retry,
         Reason::Application => Verdict::Final(ClosedBy::Application),
         Reason::Violated(_)
+        | Reason::Refused { retry: false, .. }
         | Reason::Incapable(_)
         | Reason::MaxAttempts(_)
         | Reason::MaxOutage
@@ -163,6 +168,8 @@ mod tests {
             Reason::Ended(End::new(EndKind::Reset)),
             Reason::Dead(Death::Pong),
             Reason::PeerClosed(None),
+            Reason::Refused { retry: true, detail: "".into() },
+            Reason::OpeningTimeout,
         ] {
             assert_eq!(classify(&config, &reason), Verdict::Retry(Advised::Nothing), "{reason:?}");
         }
@@ -173,6 +180,8 @@ mod tests {
         let config = Retry::default();
         let violation = Reason::Violated(Violation { code: 1007, detail: "".into() });
         assert_eq!(classify(&config, &violation), Verdict::Final(ClosedBy::Policy));
+        let refused = Reason::Refused { retry: false, detail: "".into() };
+        assert_eq!(classify(&config, &refused), Verdict::Final(ClosedBy::Policy));
         let refused = Reason::DialFailed(DialFailure::new(DialError::RequestRefused, ""));
         assert_eq!(classify(&config, &refused), Verdict::Final(ClosedBy::Policy));
     }

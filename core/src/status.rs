@@ -22,6 +22,8 @@ pub struct Status {
     pub suspended: bool,
     /// Whether the driver has stopped reading.
     pub reads_paused: bool,
+    /// Whether what is queued is held back until the opening is over.
+    pub held: bool,
     /// The transport that is dialling or open.
     pub transport: Option<TransportId>,
     /// Dials since the attempt counter was last reset.
@@ -38,7 +40,7 @@ pub struct Status {
     pub last_heard: Option<Instant>,
     /// The next deadline, and what it is for.
     pub deadline: Option<(Instant, Timer)>,
-    /// Messages in the outbox that wait to be handed to a transport.
+    /// Messages in the outbox that wait to be handed to a transport, those that go ahead included.
     pub queued: usize,
     /// Messages in the outbox that were handed to a transport and await a flush or an
     /// acknowledgement.

@@ -10,6 +10,8 @@ use crate::time::Instant;
 pub enum Timer {
     /// The dial must have ended.
     Dial,
+    /// The opening must have ended.
+    Opening,
     /// The next dial is due.
     Retry,
     /// The next ping is due.
@@ -39,7 +41,7 @@ pub enum Timer {
 impl Timer {
     /// Every timer. Of timers that are due at once the earlier one here fires first: what is dead
     /// or finished is found before anything is written to it.
-    pub const ALL: [Timer; 13] = [
+    pub const ALL: [Timer; 14] = [
         Timer::Drain,
         Timer::Close,
         Timer::Outage,
@@ -47,6 +49,7 @@ impl Timer {
         Timer::Probe,
         Timer::Pong,
         Timer::Stale,
+        Timer::Opening,
         Timer::Stable,
         Timer::Suspend,
         Timer::Ttl,

@@ -14,6 +14,9 @@ use crate::transport::Transport;
 
 impl<D: Dialect> Connection<D> {
     pub(crate) fn send(&mut self, now: Instant, message: Outgoing) -> Result<Accepted, Rejected> {
+        if message.ahead {
+            return self.send_ahead(now, message);
+        }
         if matches!(self.phase, Phase::Closing(_) | Phase::Closed) || self.draining.is_some() {
             return Err(Rejected::Closed(message));
         }

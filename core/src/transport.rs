@@ -49,6 +49,8 @@ pub(crate) struct Transport {
     control: VecDeque<Control>,
     /// A close frame is queued or written: nothing may follow it (RFC 6455 §5.5.1).
     closing: bool,
+    /// What is queued waits until the opening is over.
+    pub(crate) held: bool,
 }
 
 impl Transport {
@@ -63,6 +65,7 @@ impl Transport {
             control_unflushed: 0,
             control: VecDeque::new(),
             closing: false,
+            held: false,
         }
     }
 

@@ -21,6 +21,7 @@ type Checked = Result<(), ConfigError>;
 pub(super) fn check(config: &ConfigBuilder) -> Checked {
     within("connect.dial_timeout", config.connect.dial_timeout, MILLISECOND, HOUR, "1ms to 1h")?;
     retry(config)?;
+    within("opening.timeout", config.opening.timeout, MILLISECOND, HOUR, "1ms to 1h")?;
     heartbeat(config)?;
     within("clock.jump", config.clock.jump, MILLISECOND, DAY, "1ms to 1 day")?;
     within("clock.probe_deadline", config.clock.probe_deadline, MILLISECOND, HOUR, "1ms to 1h")?;
@@ -271,6 +272,7 @@ mod tests {
         );
         assert_eq!(refused(|c| c.retry.restart_delay = vec![HOUR, zero]), "retry.restart_delay");
         assert_eq!(refused(|c| c.retry.restart_delay = vec![zero, 2 * DAY]), "retry.restart_delay");
+        assert_eq!(refused(|c| c.opening.timeout = zero), "opening.timeout");
         assert_eq!(refused(|c| c.heartbeat.interval = zero), "heartbeat.interval");
         assert_eq!(refused(|c| c.heartbeat.deadline = zero), "heartbeat.deadline");
         assert_eq!(refused(|c| c.heartbeat.misses = 1001), "heartbeat.misses");
@@ -304,7 +306,7 @@ mod tests {
         type Set = fn(&mut ConfigBuilder, Duration);
         let (zero, jot, day) = (Duration::ZERO, Duration::from_nanos(1), HOUR * 24);
         let year = day * 365;
-        let ranges: [(&str, Set, Duration, Duration); 17] = [
+        let ranges: [(&str, Set, Duration, Duration); 18] = [
             ("connect.dial_timeout", |c, v| c.connect.dial_timeout = v, MILLISECOND, HOUR),
             ("retry.cap", |c, v| c.retry.cap = v, Duration::from_millis(500), day),
             ("retry.max_outage", |c, v| c.retry.max_outage = Some(v), MILLISECOND, year),
@@ -312,6 +314,7 @@ mod tests {
             ("retry.stable_after", |c, v| c.retry.stable_after = v, zero, day),
             ("retry.max_retry_after", |c, v| c.retry.max_retry_after = v, zero, day),
             ("retry.restart_delay", |c, v| c.retry.restart_delay = vec![v, v], zero, day),
+            ("opening.timeout", |c, v| c.opening.timeout = v, MILLISECOND, HOUR),
             ("heartbeat.interval", |c, v| c.heartbeat.interval = v, MILLISECOND, day),
             ("heartbeat.deadline", |c, v| c.heartbeat.deadline = v, MILLISECOND, day),
             ("heartbeat.stale_after", |c, v| c.heartbeat.stale_after = Some(v), MILLISECOND, year),

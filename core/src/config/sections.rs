@@ -24,6 +24,8 @@ pub struct ConfigBuilder {
     pub connect: Connect,
     /// Reconnecting.
     pub retry: Retry,
+    /// What comes between an open transport and what is queued.
+    pub opening: Opening,
     /// Finding out that a link is dead.
     pub heartbeat: Heartbeat,
     /// Rules for odd clocks.
@@ -56,6 +58,26 @@ pub struct Connect {
 impl Default for Connect {
     fn default() -> Self {
         Self { auto: true, fail_fast: false, dial_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// What comes between an open transport and what is queued: a login, subscriptions said again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Opening {
+    /// Hold back what is queued on every transport that opens, until
+    /// [`Event::Release`](crate::Event::Release). Meanwhile what is sent
+    /// [ahead](crate::Outgoing::ahead) goes out. Default off.
+    pub hold: bool,
+    /// How long a transport may be held before it is given up and another is dialled.
+    /// Default 10 s; 1 ms to 1 h.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self { hold: false, timeout: Duration::from_secs(10) }
     }
 }
 

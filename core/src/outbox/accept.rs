@@ -1,5 +1,7 @@
 //! What the outbox takes, and what it does when it is full.
 
+use alloc::vec::Vec;
+
 use super::{Entry, Outbox, Place};
 use crate::config::{Class, Config, Overflow};
 use crate::dialect::{Dialect, Encoding};
@@ -41,8 +43,9 @@ impl Outbox {
         let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
         let context = Encoding { id: self.next_id, unix_ms, class };
         let kept = dialect.rewrites().then(|| message.payload.clone());
-        let Outgoing { payload, class: named, ttl } = message;
-        let give_back = |payload| Outgoing { payload: kept.unwrap_or(payload), class: named, ttl };
+        let Outgoing { payload, class: named, ttl, ahead } = message;
+        let give_back =
+            |payload| Outgoing { payload: kept.unwrap_or(payload), class: named, ttl, ahead };
         let encoded = match dialect.encode(payload, context) {
             Ok(encoded) => encoded,
             Err((payload, error)) => {
@@ -65,14 +68,7 @@ impl Outbox {
         let expires = ttl.or(limits.ttl).map(|ttl| now + ttl);
 
         // Accepted: from here on nothing is given back.
-        self.last_seq += 1;
-        let seq = Seq(self.last_seq);
-        output.counters.accepted += 1;
-        if let (Some(used), Some(next)) = (encoded.id, self.next_id)
-            && used >= next
-        {
-            self.next_id = used.checked_add(1);
-        }
+        let seq = self.admit(encoded.id, output);
         let mut fate = None;
         if hopeless {
             fate = Some(Fate::Dropped(DropReason::NotOpen));
@@ -103,6 +99,18 @@ impl Outbox {
             flushed_at: Instant::ZERO,
         });
         Ok(seq)
+    }
+
+    /// Counts and names a message that is accepted, and remembers its id.
+    pub(super) fn admit(&mut self, id: Option<u64>, output: &mut Output) -> Seq {
+        self.last_seq += 1;
+        output.counters.accepted += 1;
+        if let (Some(used), Some(next)) = (id, self.next_id)
+            && used >= next
+        {
+            self.next_id = used.checked_add(1);
+        }
+        Seq(self.last_seq)
     }
 
     /// When the last accepted message's lifetime passes, if it has one.
@@ -144,17 +152,25 @@ impl Outbox {
     /// none if that cannot help.
     fn make_room(&mut self, size: usize, config: &Config, output: &mut Output) -> bool {
         let limits = &config.outbox;
-        let droppable = |entry: &Entry| entry.place == Place::Queued && !entry.handed;
+        // They stand in the order of acceptance, unless they were put in another.
+        let standing = self.entries.iter().filter(|entry| !self.reordered && entry.is_unsent());
+        let mut sorted: Vec<&Entry> = Vec::new();
+        if self.reordered {
+            sorted.extend(self.entries.iter().filter(|entry| entry.is_unsent()));
+            sorted.sort_by_key(|entry| entry.seq);
+        }
         let mut living = self.living;
         let mut bytes = self.bytes;
         let mut count = 0;
-        for entry in self.entries.iter().filter(|entry| droppable(entry)) {
+        let mut newest = Seq(0);
+        for entry in standing.chain(sorted) {
             if living < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes {
                 break;
             }
             living -= 1;
             bytes -= entry.payload.len();
             count += 1;
+            newest = entry.seq;
         }
         if living >= limits.max_messages || bytes.saturating_add(size) > limits.max_bytes {
             return false;
@@ -163,7 +179,8 @@ impl Outbox {
             if count == 0 {
                 break;
             }
-            if droppable(&self.entries[index]) {
+            let entry = &self.entries[index];
+            if entry.is_unsent() && entry.seq <= newest {
                 self.fail(index, Fate::Dropped(DropReason::Oldest), output);
                 count -= 1;
             }

@@ -4,8 +4,13 @@
 //! written: before it stand messages that are with the transport or await an acknowledgement, and
 //! places of ended ones. When a transport is lost, what must go out again is simply marked as
 //! queued and `next` goes back to the front, so resends keep their order and precede newer ones.
+//! What was never handed over stands behind all that was, and may be put in another order.
+//!
+//! A lane of its own goes ahead of the queue: see `ahead`.
 
 mod accept;
+mod ahead;
+mod order;
 #[cfg(perennial_planted)]
 mod planted;
 #[cfg(test)]
@@ -13,6 +18,9 @@ mod tests;
 
 use alloc::collections::VecDeque;
 
+pub use order::Queued;
+
+use self::ahead::Ahead;
 use crate::config::{Class, Outbox as Limits};
 use crate::event::Seq;
 use crate::frame::{Frame, Payload};
@@ -57,6 +65,10 @@ pub(crate) struct Outbox {
     entries: VecDeque<Entry>,
     /// No entry before this one is queued.
     next: usize,
+    /// The entries may stand in another order than that of acceptance.
+    reordered: bool,
+    /// What goes out before them, on this transport or never. In none of the sums here.
+    ahead: Ahead,
     living: usize,
     /// Bytes of payload of the living.
     bytes: usize,
@@ -89,6 +101,8 @@ impl Outbox {
         Self {
             entries: VecDeque::new(),
             next: 0,
+            reordered: false,
+            ahead: Ahead::new(),
             living: 0,
             bytes: 0,
             queued: 0,
@@ -102,23 +116,35 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.living == 0
+        self.living == 0 && self.ahead.is_empty()
     }
 
-    pub(crate) fn queued(&self) -> usize {
-        self.queued
+    /// How many messages count against the limit.
+    #[cfg(test)]
+    pub(crate) fn living(&self) -> usize {
+        self.living
     }
 
-    pub(crate) fn in_flight(&self) -> usize {
-        self.living - self.queued
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
+    /// How many bytes count against the limit.
+    #[cfg(test)]
+    pub(crate) fn living_bytes(&self) -> usize {
         self.bytes
     }
 
+    pub(crate) fn queued(&self) -> usize {
+        self.queued + self.ahead.waiting()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.living - self.queued + self.ahead.in_flight()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.ahead.bytes()
+    }
+
     pub(crate) fn buffered_amount(&self) -> usize {
-        self.bytes - self.awaiting_bytes
+        self.bytes() - self.awaiting_bytes
     }
 
     pub(crate) fn unacknowledged(&self) -> usize {
@@ -134,6 +160,12 @@ impl Outbox {
     ) -> Option<(u64, Frame)> {
         #[cfg(perennial_planted)]
         let limits = &planted::loosen(limits, output);
+        if self.ahead.waiting() > 0 {
+            return self.hand_over_ahead(transport, limits);
+        }
+        if transport.held {
+            return None;
+        }
         while self.entries.get(self.next).is_some_and(|entry| entry.place != Place::Queued) {
             self.next += 1;
         }
@@ -161,6 +193,9 @@ impl Outbox {
     /// Notes that a message was given to the kernel. Returns whether it now awaits its
     /// acknowledgement.
     pub(crate) fn flushed(&mut self, seq: Seq, now: Instant, output: &mut Output) -> bool {
+        if self.ahead.in_flight() > 0 && self.ahead.flushed(seq, output) {
+            return false;
+        }
         let Some(index) = self.find(seq) else { return false };
         let entry = &mut self.entries[index];
         if entry.place != Place::Written {
@@ -242,6 +277,7 @@ impl Outbox {
 
     /// The transport is gone: what can go out again is queued, what cannot ends.
     pub(crate) fn transport_lost(&mut self, output: &mut Output) {
+        self.ahead.fail(DropReason::Lost, Doubt::Lost, output);
         for index in 0..self.entries.len() {
             planted!(output, VolatileKept => if self.keeps(index, Place::Queued) { continue });
             planted!(output, VolatileTwice => if self.keeps(index, Place::Written) { continue });
@@ -274,7 +310,7 @@ impl Outbox {
 
     /// Ends every message whose lifetime has passed. Returns when the next one passes.
     pub(crate) fn expire(&mut self, now: Instant, output: &mut Output) -> Option<Instant> {
-        let mut earliest: Option<Instant> = None;
+        let mut earliest = self.ahead.expire(now, output);
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             let Some(expires) = entry.expires else { continue };
@@ -300,6 +336,9 @@ impl Outbox {
 
     /// Takes one message back. Only one that was never handed to a transport can be.
     pub(crate) fn cancel(&mut self, seq: Seq, output: &mut Output) -> bool {
+        if self.ahead.cancel(seq, output) {
+            return true;
+        }
         let found = self.find(seq).filter(|index| {
             let entry = &self.entries[*index];
             entry.place == Place::Queued && !entry.handed
@@ -313,17 +352,20 @@ impl Outbox {
 
     /// Takes back every message that was never handed to a transport.
     pub(crate) fn purge(&mut self, output: &mut Output) {
+        self.ahead.fail_unsent(Fate::Cancelled, output);
         self.fail_where(|entry| !entry.handed, Fate::Cancelled, Doubt::Closed, output);
     }
 
     /// Drops what was never handed to a transport; what was, may still be confirmed.
     pub(crate) fn drop_unsent(&mut self, output: &mut Output) {
         let dropped = Fate::Dropped(DropReason::Closed);
+        self.ahead.fail_unsent(dropped, output);
         self.fail_where(|entry| entry.place == Place::Queued, dropped, Doubt::Closed, output);
     }
 
     /// Ends everything.
     pub(crate) fn fail_all(&mut self, dropped: DropReason, doubt: Doubt, output: &mut Output) {
+        self.ahead.fail(dropped, doubt, output);
         self.fail_where(|_| true, Fate::Dropped(dropped), doubt, output);
     }
 
@@ -399,6 +441,9 @@ impl Outbox {
             self.entries.pop_front();
             self.next = self.next.saturating_sub(1);
         }
+        if self.reordered && self.entries.is_empty() {
+            self.reordered = false;
+        }
         if self.entries.len() > 2 * self.living + SLACK {
             let ended = |entry: &&Entry| entry.place == Place::Ended;
             self.next -= self.entries.iter().take(self.next).filter(ended).count();
@@ -418,12 +463,14 @@ impl Outbox {
                 to.instant(*flushed_at);
             }
         }
+        self.ahead.fingerprint(to);
         (self.living, self.last_seq, self.next_id, self.largest_id, self.refused).hash(to);
     }
 
     fn find(&self, seq: Seq) -> Option<usize> {
         match self.entries.front() {
             Some(first) if first.seq == seq => Some(0),
+            Some(_) if self.reordered => self.entries.iter().position(|entry| entry.seq == seq),
             Some(_) => self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok(),
             None => None,
         }

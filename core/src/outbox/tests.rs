@@ -46,6 +46,7 @@ impl Bench {
             payload: "x".into(),
             class: Some(class),
             ttl: ttl.map(Duration::from_millis),
+            ahead: false,
         };
         let Self { outbox, output, config, dialect, .. } = self;
         outbox.accept(message, config, dialect, Instant::from_millis(now), true, output).ok()

@@ -164,12 +164,20 @@ fn event() -> impl Strategy<Value = Event> {
     );
     prop_oneof![
         4 => Just(Event::Tick),
-        6 => (class, 0_usize..60, proptest::option::of(0_u64..5_000)).prop_map(|(class, size, ttl)| {
-            let text: alloc::string::String = core::iter::repeat_n('x', size).collect();
-            Event::Send(Outgoing {
-                payload: text.into(), class, ttl: ttl.map(Duration::from_millis),
-            })
+        6 => (class, 0_usize..60, proptest::option::of(0_u64..5_000), any::<u8>()).prop_map(
+            |(class, size, ttl, lane)| {
+                let text: alloc::string::String = core::iter::repeat_n('x', size).collect();
+                let ttl = ttl.map(Duration::from_millis);
+                Event::Send(Outgoing { payload: text.into(), class, ttl, ahead: lane < 64 })
+            },
+        ),
+        2 => transport().prop_map(|transport| Event::Release { transport }),
+        1 => (transport(), any::<bool>()).prop_map(|(transport, retry)| Event::Refuse {
+            transport,
+            retry,
+            detail: "no".into(),
         }),
+        1 => proptest::collection::vec((0_u64..20).prop_map(Seq), 0..4).prop_map(Event::Reorder),
         1 => (0_u64..20).prop_map(|seq| Event::Cancel(Seq(seq))),
         1 => Just(Event::Purge),
         1 => Just(Event::Reconnect),
@@ -225,8 +233,8 @@ fn any_config() -> impl Strategy<Value = Config> {
         Just(Jitter::Full),
         Just(Jitter::Decorrelated)
     ];
-    (overflow, style, jitter, any::<[bool; 4]>(), 1_usize..9, 1_usize..300).prop_map(
-        |(overflow, style, jitter, [a, b, c, d], messages, bytes)| {
+    (overflow, style, jitter, any::<[bool; 5]>(), 1_usize..9, 1_usize..300).prop_map(
+        |(overflow, style, jitter, [a, b, c, d, hold], messages, bytes)| {
             let mut config = Config::builder();
             config.outbox.overflow = overflow;
             config.outbox.max_messages = messages;
@@ -237,6 +245,7 @@ fn any_config() -> impl Strategy<Value = Config> {
             config.heartbeat.stale_after = a.then_some(secs(15));
             config.heartbeat.quiet_only = b;
             config.retry.jitter = jitter;
+            config.opening.hold = hold;
             config.retry.max_attempts = c.then_some(4);
             config.retry.max_outage = d.then_some(secs(300));
             config.retry.fail_outbox_on_suspend = b;
@@ -260,6 +269,8 @@ fn aimed(mut event: Event, last: TransportId) -> Event {
         | Event::Flushed { transport, .. }
         | Event::Buffered { transport, .. }
         | Event::Violated { transport, .. }
+        | Event::Release { transport }
+        | Event::Refuse { transport, .. }
         | Event::Ended { transport, .. } => {
             *transport = TransportId(last.get().saturating_sub(transport.get() / 4));
         }
@@ -267,6 +278,7 @@ fn aimed(mut event: Event, last: TransportId) -> Event {
         | Event::Send(_)
         | Event::Cancel(_)
         | Event::Purge
+        | Event::Reorder(_)
         | Event::Close(_)
         | Event::Drain { .. }
         | Event::Reconnect

@@ -9,6 +9,7 @@ mod dedupe;
 mod dialects;
 mod heartbeat;
 mod hostile;
+mod opening;
 mod order;
 mod outbox;
 mod read_pause;

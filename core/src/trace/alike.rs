@@ -84,6 +84,9 @@ fn reasons(told: &Reason, untold: &Reason) -> bool {
         (Reason::Violated(Violation { code, .. }), Reason::Violated(untold)) => {
             *code == untold.code
         }
+        (Reason::Refused { retry, detail: _ }, Reason::Refused { retry: retry2, .. }) => {
+            retry == retry2
+        }
         (Reason::MaxAttempts(told), Reason::MaxAttempts(untold))
         | (Reason::Stopped(told), Reason::Stopped(untold))
         | (Reason::FirstFailed(told), Reason::FirstFailed(untold)) => reasons(told, untold),
@@ -95,6 +98,8 @@ fn reasons(told: &Reason, untold: &Reason) -> bool {
             | Reason::PeerClosed(_)
             | Reason::Dead(_)
             | Reason::Violated(_)
+            | Reason::Refused { .. }
+            | Reason::OpeningTimeout
             | Reason::Incapable(_)
             | Reason::MaxAttempts(_)
             | Reason::MaxOutage
@@ -184,6 +189,8 @@ mod tests {
         assert!(reasons(&failed("a"), &failed("b")));
         assert!(reasons(&ended("a"), &ended("b")));
         assert!(reasons(&violated("a"), &violated("b")));
+        let refused = |detail: &str| Reason::Refused { retry: true, detail: detail.into() };
+        assert!(reasons(&refused("a"), &refused("b")));
         assert!(reasons(&Reason::Stopped(ended("a").into()), &Reason::Stopped(ended("b").into())));
     }
 
@@ -259,6 +266,9 @@ mod tests {
             Reason::Violated(Violation { code: 1007, detail: "".into() }),
             Reason::Dead(Death::Pong),
             Reason::Dead(Death::Probe),
+            Reason::Refused { retry: true, detail: "".into() },
+            Reason::Refused { retry: false, detail: "".into() },
+            Reason::OpeningTimeout,
             Reason::MaxOutage,
         ];
         let wraps: [fn(alloc::boxed::Box<Reason>) -> Reason; 3] =

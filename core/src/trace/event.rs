@@ -1,6 +1,7 @@
 //! Events as a trace writes them.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,18 +16,21 @@ use crate::frame::{CloseFrame, Frame, Payload};
 use crate::time::Duration;
 
 /// Everything that may stand in an event's place, by the names that [`EventLine`] gives it.
-pub(super) const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 22] = [
     "start",
     "tick",
     "send",
     "cancel",
     "purge",
+    "reorder",
     "close",
     "drain",
     "reconnect",
     "retry",
     "pause_reads",
     "resume_reads",
+    "release",
+    "refuse",
     "opened",
     "dial_failed",
     "received",
@@ -49,9 +53,12 @@ pub(super) enum EventLine {
         class: Option<Class>,
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
         ttl: Option<Duration>,
+        #[serde(default, skip_serializing_if = "is_off")]
+        ahead: bool,
     },
     Cancel(Seq),
     Purge,
+    Reorder(Vec<Seq>),
     Close(CloseLine),
     Drain {
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
@@ -65,6 +72,15 @@ pub(super) enum EventLine {
     },
     PauseReads,
     ResumeReads,
+    Release {
+        transport: TransportId,
+    },
+    Refuse {
+        transport: TransportId,
+        retry: bool,
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        detail: Box<str>,
+    },
     Opened {
         transport: TransportId,
         capabilities: Capabilities,
@@ -133,6 +149,12 @@ pub(super) struct CloseLine {
     pub(super) reason: Content,
 }
 
+// `serde` wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_off(flag: &bool) -> bool {
+    !*flag
+}
+
 fn nothing() -> Content {
     Content::of_text("")
 }
@@ -153,11 +175,12 @@ impl EventLine {
     pub(super) fn of(event: &Event) -> Self {
         match event {
             Event::Tick => Self::Tick,
-            Event::Send(Outgoing { payload, class, ttl }) => {
-                Self::Send { payload: Data::of(payload), class: *class, ttl: *ttl }
+            Event::Send(Outgoing { payload, class, ttl, ahead }) => {
+                Self::Send { payload: Data::of(payload), class: *class, ttl: *ttl, ahead: *ahead }
             }
             Event::Cancel(seq) => Self::Cancel(*seq),
             Event::Purge => Self::Purge,
+            Event::Reorder(names) => Self::Reorder(names.clone()),
             Event::Close(close) => Self::Close(CloseLine::of(close)),
             Event::Drain { timeout, close } => {
                 Self::Drain { timeout: *timeout, close: CloseLine::of(close) }
@@ -173,6 +196,10 @@ impl EventLine {
             },
             Event::PauseReads => Self::PauseReads,
             Event::ResumeReads => Self::ResumeReads,
+            Event::Release { transport } => Self::Release { transport: *transport },
+            Event::Refuse { transport, retry, detail } => {
+                Self::Refuse { transport: *transport, retry: *retry, detail: detail.clone() }
+            }
             Event::Opened { transport, capabilities } => {
                 Self::Opened { transport: *transport, capabilities: *capabilities }
             }
@@ -206,11 +233,15 @@ impl EventLine {
         Some(match self {
             Self::Start => return None,
             Self::Tick => Event::Tick,
-            Self::Send { payload, class, ttl } => {
-                Event::Send(Outgoing { payload: payload.to_payload()?, class: *class, ttl: *ttl })
-            }
+            Self::Send { payload, class, ttl, ahead } => Event::Send(Outgoing {
+                payload: payload.to_payload()?,
+                class: *class,
+                ttl: *ttl,
+                ahead: *ahead,
+            }),
             Self::Cancel(seq) => Event::Cancel(*seq),
             Self::Purge => Event::Purge,
+            Self::Reorder(names) => Event::Reorder(names.clone()),
             Self::Close(close) => Event::Close(close.to_close()),
             Self::Drain { timeout, close } => {
                 Event::Drain { timeout: *timeout, close: close.to_close() }
@@ -226,6 +257,10 @@ impl EventLine {
             },
             Self::PauseReads => Event::PauseReads,
             Self::ResumeReads => Event::ResumeReads,
+            Self::Release { transport } => Event::Release { transport: *transport },
+            Self::Refuse { transport, retry, detail } => {
+                Event::Refuse { transport: *transport, retry: *retry, detail: detail.clone() }
+            }
             Self::Opened { transport, capabilities } => {
                 Event::Opened { transport: *transport, capabilities: *capabilities }
             }
@@ -277,10 +312,13 @@ impl EventLine {
             | Self::Tick
             | Self::Cancel(_)
             | Self::Purge
+            | Self::Reorder(_)
             | Self::Reconnect
             | Self::Retry { .. }
             | Self::PauseReads
             | Self::ResumeReads
+            | Self::Release { .. }
+            | Self::Refuse { .. }
             | Self::Opened { .. }
             | Self::DialFailed { .. }
             | Self::Received { frame: FrameLine::Close(None), .. }

@@ -9,8 +9,14 @@ use super::error::{Flaw, TraceError};
 use crate::config::Config;
 use crate::dialect::DialectConfig;
 
-/// The version of the format that is written and read.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written.
+///
+/// Version 1 is read as well: it is the same without the opening, the lane ahead and the order of
+/// the queue.
+pub const VERSION: u32 = 2;
+
+/// The oldest version that is read.
+const OLDEST: u64 = 1;
 
 /// What the first line says that it is the first line of.
 const FORMAT: &str = "perennial-trace";
@@ -75,7 +81,7 @@ impl Header {
         if any.format != FORMAT {
             return Err(not_a_trace);
         }
-        if any.version != u64::from(VERSION) {
+        if !(OLDEST..=u64::from(VERSION)).contains(&any.version) {
             return Err(TraceError::new(LINE, Flaw::UnknownVersion { version: any.version }));
         }
         let header: HeaderLine = serde_json::from_slice(line)

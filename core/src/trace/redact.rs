@@ -10,9 +10,12 @@ use crate::frame::{CloseFrame, Frame, Payload};
 /// The event that stands for `event` before a connection in the state of `shadow`.
 pub(super) fn redacted<D: Dialect>(event: &Event, shadow: &Connection<D>, label: u64) -> Event {
     match event {
-        Event::Send(Outgoing { payload, class, ttl }) => {
+        Event::Send(Outgoing { payload, class, ttl, ahead }) => {
             let payload = sent(payload, shadow, label);
-            Event::Send(Outgoing { payload, class: *class, ttl: *ttl })
+            Event::Send(Outgoing { payload, class: *class, ttl: *ttl, ahead: *ahead })
+        }
+        Event::Refuse { transport, retry, detail: _ } => {
+            Event::Refuse { transport: *transport, retry: *retry, detail: "".into() }
         }
         Event::Close(close) => Event::Close(silent(close)),
         Event::Drain { timeout, close } => Event::Drain { timeout: *timeout, close: silent(close) },
@@ -42,10 +45,12 @@ pub(super) fn redacted<D: Dialect>(event: &Event, shadow: &Connection<D>, label:
         Event::Tick
         | Event::Cancel(_)
         | Event::Purge
+        | Event::Reorder(_)
         | Event::Reconnect
         | Event::Retry { .. }
         | Event::PauseReads
         | Event::ResumeReads
+        | Event::Release { .. }
         | Event::Opened { .. }
         | Event::Heard { .. }
         | Event::Flushed { .. }

@@ -125,6 +125,68 @@ fn what_is_recorded_is_replayed_and_says_no_secret() {
     assert_eq!(life(Contents::Redacted), text);
 }
 
+/// As [`life`] is to the rest, to what version 2 added.
+fn opening(contents: Contents) -> String {
+    let mut life = Recorded::new(contents, |config| config.opening.hold = true);
+    let early = || Outgoing::new(SECRET).ahead();
+    life.after(1, Event::Send(Outgoing::new("1")));
+    life.after(1, Event::Send(Outgoing::new("2")));
+    life.after(1, Event::Send(early()));
+    life.after(1, Event::Reorder([Seq(2), Seq(7)].into()));
+    life.after(10, opened(1));
+    life.after(1, Event::Send(early()));
+    let refuse = |transport, retry| Event::Refuse {
+        transport: TransportId(transport),
+        retry,
+        detail: SECRET.into(),
+    };
+    life.after(1, refuse(1, true));
+    life.after(60_000, Event::Tick);
+    life.after(10, opened(2));
+    life.after(1, Event::Release { transport: TransportId(2) });
+    life.after(1, Event::Ended { transport: TransportId(2), end: End::new(EndKind::Eof) });
+    life.after(60_000, Event::Tick);
+    life.after(10, opened(3));
+    life.after(10_000, Event::Tick);
+    life.after(60_000, Event::Tick);
+    life.after(10, opened(4));
+    life.after(1, refuse(4, false));
+    life.after(60_000, Event::Tick);
+    life.text()
+}
+
+#[test]
+fn an_opening_is_replayed_and_says_no_secret() {
+    let text = opening(Contents::Redacted);
+    assert!(!text.contains("hunter2"), "{text}");
+    for named in ["not_open", "reorder", "release", "refuse", "opening_timeout", r#""ahead":true"#]
+    {
+        assert!(text.contains(named), "{named} in {text}");
+    }
+    let trace = Trace::parse(text.as_bytes()).unwrap();
+    identical(&trace);
+    assert_eq!(trace.text(), text);
+    let full = opening(Contents::Full);
+    assert!(full.contains("hunter2"));
+    let full = Trace::parse(full.as_bytes()).unwrap();
+    identical(&full);
+    assert_eq!(trace.difference_in_kind(&full), None);
+}
+
+#[test]
+fn the_first_version_is_read() {
+    let text = life(Contents::Redacted);
+    let old = text.replacen(r#""version":2"#, r#""version":1"#, 1).replacen(
+        r#""opening":{"hold":false,"timeout":"10s"},"#,
+        "",
+        1,
+    );
+    assert!(old.len() + 40 < text.len());
+    let trace = Trace::parse(old.as_bytes()).unwrap();
+    identical(&trace);
+    assert_eq!(trace.text(), text);
+}
+
 #[test]
 fn full_contents_are_there_when_asked_for() {
     let text = life(Contents::Full);
@@ -312,8 +374,10 @@ fn other_files_are_no_traces() {
     }
     assert_eq!(flaw(b"\xff\xfe"), not);
     let text = life(Contents::Redacted);
-    let newer = text.replacen(r#""version":1"#, r#""version":2,"new":[]"#, 1);
-    assert_eq!(flaw(newer), (1, Flaw::UnknownVersion { version: 2 }));
+    let newer = text.replacen(r#""version":2"#, r#""version":3,"new":[]"#, 1);
+    assert_eq!(flaw(newer), (1, Flaw::UnknownVersion { version: 3 }));
+    let none = text.replacen(r#""version":2"#, r#""version":0"#, 1);
+    assert_eq!(flaw(none), (1, Flaw::UnknownVersion { version: 0 }));
 }
 
 #[test]
