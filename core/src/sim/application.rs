@@ -21,7 +21,9 @@ pub trait Application<D> {
         let _ = hands;
     }
 
-    /// A client's connection has something to tell.
+    /// A client's connection has something to tell. With `opening.hold` a transport that opens has
+    /// to be [released](Hands::release) sooner or later; at once when the world
+    /// [settles](Hands::is_settling).
     fn notified(&mut self, hands: &mut Hands<'_, D>, notice: &Notice);
 
     /// The time has come that was asked for with [`Hands::wake_in`]; never while the world
