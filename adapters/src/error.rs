@@ -114,7 +114,9 @@ pub struct SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The outbox is full, or the application does not fetch its reports.
+    /// The outbox is full, or the application does not fetch its reports. Or as many messages wait
+    /// as may go [ahead](Outgoing::ahead): for room among those nobody waits, a message of theirs
+    /// comes back at once.
     Full,
     /// The outbox stayed full for as long as the caller wanted to wait.
     Timeout,
@@ -127,6 +129,9 @@ pub enum Refusal {
     },
     /// The connection is closed, closing or draining.
     Closed,
+    /// The message was to go [ahead](Outgoing::ahead) of everything queued, and no transport is
+    /// open.
+    NotOpen,
     /// The dialect cannot write the message.
     Unencodable(EncodeError),
 }
@@ -139,6 +144,7 @@ impl SendError {
             Rejected::TooLarge { size, limit, .. } => {
                 Refusal::TooLarge { size: *size, limit: *limit }
             }
+            Rejected::NotOpen(_) => Refusal::NotOpen,
             Rejected::Unencodable { error, .. } => Refusal::Unencodable(*error),
             Rejected::Closed(_) | Rejected::NotQueued(_) | Rejected::InvalidClose(_) => {
                 Refusal::Closed
@@ -151,6 +157,9 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.refusal {
+            Refusal::Full if self.message.ahead => {
+                f.write_str("too many messages wait to go ahead: send it when some are sent")
+            }
             Refusal::Full => {
                 f.write_str("the outbox is full: send again later, or raise its limits")
             }
@@ -160,6 +169,9 @@ impl fmt::Display for SendError {
                 "the message takes {size} bytes and the outbox holds {limit}: raise outbox.max_bytes"
             ),
             Refusal::Closed => f.write_str("the connection takes no more messages: it closes"),
+            Refusal::NotOpen => {
+                f.write_str("no transport is open to go ahead on: send it when one is")
+            }
             Refusal::Unencodable(error) => write!(f, "{error}"),
         }
     }

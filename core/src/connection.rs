@@ -164,6 +164,7 @@ impl<D: Dialect> Connection<D> {
                 Ok(Accepted::Done)
             }
             Event::Reorder(names) => {
+                planted!(self.output, OrderIgnored => return Ok(Accepted::Done));
                 self.outbox.reorder(&names);
                 Ok(Accepted::Done)
             }

@@ -27,6 +27,8 @@ impl<D: Dialect> Connection<D> {
     /// The transport that has just opened is held.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.timers.arm(Timer::Opening, now + self.config.opening.timeout);
+        planted!(self.output, OpeningUnbounded => self.timers.disarm(Timer::Opening));
+        planted!(self.output, StableWhileHeld => return);
         // A transport on which no opening succeeds is not stable, however long each one takes: else
         // the delays would start over with every attempt.
         self.timers.disarm(Timer::Stable);
@@ -44,7 +46,7 @@ impl<D: Dialect> Connection<D> {
     /// The application will not go on with this transport.
     pub(crate) fn refuse(&mut self, now: Instant, retry: bool, detail: Box<str>) {
         let reason = Reason::Refused { retry, detail };
-        if retry {
+        if retry || planted!(self.output, RefusalRetried) {
             self.give_up(now, reason);
         } else {
             self.refuse_for_good(now, reason);

@@ -99,6 +99,20 @@ faults! {
     ClosedTwice,
     /// A close waits for the peer as long as it likes.
     CloseUnbounded,
+    /// What is queued flows before the release.
+    GateLeaks,
+    /// What goes ahead waits for what is queued.
+    AheadBehind,
+    /// An opening may take as long as it likes.
+    OpeningUnbounded,
+    /// A transport is stable though it is held.
+    StableWhileHeld,
+    /// What the application refused for good is tried again.
+    RefusalRetried,
+    /// What goes ahead waits for the next transport.
+    AheadKept,
+    /// An order that was asked for is not kept.
+    OrderIgnored,
 }
 
 /// Whether a fault was planted, or what to do if it was.

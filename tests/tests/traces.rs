@@ -47,12 +47,12 @@ fn close(close: &CloseFrame) -> CloseFrame {
 /// The same event with secrets in it.
 fn planted(event: Event) -> Event {
     match event {
-        Event::Send(Outgoing { payload, class, ttl }) => {
+        Event::Send(Outgoing { payload, class, ttl, ahead }) => {
             let payload = match payload {
                 Payload::Text(plain) => Payload::from(text(&plain)),
                 Payload::Binary(plain) => Payload::from(bytes(&plain)),
             };
-            Event::Send(Outgoing { payload, class, ttl })
+            Event::Send(Outgoing { payload, class, ttl, ahead })
         }
         Event::Received { transport, frame } => {
             let frame = match frame {
@@ -79,6 +79,9 @@ fn planted(event: Event) -> Event {
         Event::Ended { transport, mut end } => {
             end.detail = SECRET.into();
             Event::Ended { transport, end }
+        }
+        Event::Refuse { transport, retry, detail: _ } => {
+            Event::Refuse { transport, retry, detail: SECRET.into() }
         }
         other => other,
     }

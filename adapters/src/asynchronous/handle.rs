@@ -139,7 +139,8 @@ impl Future for Sending<'_> {
             return Poll::Ready(this.control.try_send(message));
         };
         waiting.poll(cx, |core| match this.control.offer(core, message) {
-            Err(SendError { message, refusal: Refusal::Full }) => {
+            // Nobody is told of room ahead.
+            Err(SendError { message, refusal: Refusal::Full }) if !message.ahead => {
                 this.message = Some(message);
                 None
             }

@@ -27,7 +27,8 @@ impl Sink<Outgoing> for Handle {
         }
         match this.try_send(message) {
             Ok(_) => Ok(()),
-            Err(SendError { message, refusal: Refusal::Full }) => {
+            // Nobody is told of room ahead.
+            Err(SendError { message, refusal: Refusal::Full }) if !message.ahead => {
                 this.slot = Some(message);
                 Ok(())
             }
@@ -56,7 +57,7 @@ impl Handle {
         let control = (**self).clone();
         let mut refused = None;
         let outcome = self.place().poll(cx, |core| match control.offer(core, message) {
-            Err(SendError { message, refusal: Refusal::Full }) => {
+            Err(SendError { message, refusal: Refusal::Full }) if !message.ahead => {
                 refused = Some(message);
                 None
             }

@@ -92,6 +92,8 @@ impl Handle {
             };
             let deadline = match patience {
                 _ if error.refusal != Refusal::Full || self.is_driver() => return Err(error),
+                // Nobody is told of room ahead.
+                _ if error.message.ahead => return Err(error),
                 Patience::None => return Err(error),
                 Patience::Endless => None,
                 Patience::Until(deadline) if deadline <= Instant::now() => {

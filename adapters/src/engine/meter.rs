@@ -44,7 +44,7 @@ const FAILURES: [&str; 9] = [
     "timeout",
 ];
 /// How connections are lost: the values of the label `reason`.
-const LOSSES: [&str; 5] = ["closed", "ended", "dead", "application", "other"];
+const LOSSES: [&str; 6] = ["closed", "ended", "dead", "opening", "application", "other"];
 
 /// The metrics of one connection.
 pub(crate) struct Meter {
@@ -264,6 +264,8 @@ fn failure(reason: &Reason) -> Option<&'static str> {
         | Reason::Ended(_)
         | Reason::Dead(_)
         | Reason::Violated(_)
+        | Reason::Refused { .. }
+        | Reason::OpeningTimeout
         | Reason::Incapable(_)
         | Reason::MaxOutage => return None,
     })
@@ -274,6 +276,7 @@ fn loss(reason: &Reason) -> &'static str {
         Reason::PeerClosed(_) => "closed",
         Reason::Ended(_) => "ended",
         Reason::Dead(_) => "dead",
+        Reason::Refused { .. } | Reason::OpeningTimeout => "opening",
         Reason::Application => "application",
         Reason::DialFailed(_)
         | Reason::DialTimeout

@@ -160,10 +160,11 @@ impl Outbox {
     ) -> Option<(u64, Frame)> {
         #[cfg(perennial_planted)]
         let limits = &planted::loosen(limits, output);
-        if self.ahead.waiting() > 0 {
+        let behind = planted!(output, AheadBehind) && self.queued > 0 && !transport.held;
+        if self.ahead.waiting() > 0 && !behind {
             return self.hand_over_ahead(transport, limits);
         }
-        if transport.held {
+        if transport.held && !planted!(output, GateLeaks) {
             return None;
         }
         while self.entries.get(self.next).is_some_and(|entry| entry.place != Place::Queued) {
@@ -277,7 +278,9 @@ impl Outbox {
 
     /// The transport is gone: what can go out again is queued, what cannot ends.
     pub(crate) fn transport_lost(&mut self, output: &mut Output) {
-        self.ahead.fail(DropReason::Lost, Doubt::Lost, output);
+        if !planted!(output, AheadKept) {
+            self.ahead.fail(DropReason::Lost, Doubt::Lost, output);
+        }
         for index in 0..self.entries.len() {
             planted!(output, VolatileKept => if self.keeps(index, Place::Queued) { continue });
             planted!(output, VolatileTwice => if self.keeps(index, Place::Written) { continue });

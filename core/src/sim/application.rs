@@ -8,9 +8,9 @@ use super::driver::Driver;
 use crate::config::Class;
 use crate::dialect::Dialect;
 use crate::error::{Accepted, Rejected};
-use crate::event::{Event, Outgoing, RetryChoice, Seq};
+use crate::event::{Event, Outgoing, RetryChoice, Seq, TransportId};
 use crate::frame::CloseFrame;
-use crate::notice::Notice;
+use crate::notice::{Notice, State};
 use crate::status::Status;
 use crate::time::{Duration, Instant};
 
@@ -21,7 +21,9 @@ pub trait Application<D> {
         let _ = hands;
     }
 
-    /// A client's connection has something to tell.
+    /// A client's connection has something to tell. With `opening.hold` a transport that opens has
+    /// to be [released](Hands::release) sooner or later; at once when the world
+    /// [settles](Hands::is_settling).
     fn notified(&mut self, hands: &mut Hands<'_, D>, notice: &Notice);
 
     /// The time has come that was asked for with [`Hands::wake_in`]; never while the world
@@ -38,6 +40,7 @@ pub struct Hands<'a, D> {
     pub(super) driver: &'a mut Driver<D>,
     pub(super) wakes: &'a mut Vec<Duration>,
     pub(super) choices: &'a mut Choices<'static>,
+    pub(super) settling: bool,
 }
 
 impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
@@ -57,6 +60,12 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
     #[must_use]
     pub fn status(&self) -> Status {
         self.driver.status()
+    }
+
+    /// Whether the world settles: from now on [`Application::woken`] is not called.
+    #[must_use]
+    pub fn is_settling(&self) -> bool {
+        self.settling
     }
 
     /// The program's own randomness.
@@ -114,6 +123,30 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
         self.command(Event::Purge);
     }
 
+    /// Ends the opening of a held transport.
+    pub fn release(&mut self, transport: TransportId) {
+        self.command(Event::Release { transport });
+    }
+
+    /// Refuses the opening of a held transport.
+    pub fn refuse(&mut self, transport: TransportId, retry: bool) {
+        self.command(Event::Refuse { transport, retry, detail: "refused".into() });
+    }
+
+    /// Puts the queue in order.
+    pub fn reorder(&mut self, first: Vec<Seq>) {
+        self.command(Event::Reorder(first));
+    }
+
+    /// Releases the transport that has just opened, if a notice says that one has.
+    fn release_at_once(&mut self, notice: &Notice) {
+        if let Notice::StateChanged { to: State::Open, transport: Some(transport), .. } = notice
+            && self.driver.config().opening.hold
+        {
+            self.release(*transport);
+        }
+    }
+
     fn command(&mut self, event: Event) {
         // Counted as refused where it is; the checker has seen why.
         let _ = self.driver.handle(event);
@@ -123,16 +156,19 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
 /// What makes messages of different sizes.
 const PADDING: &str = "........................................";
 
-/// A program that does nothing.
+/// A program that does nothing but to release what the config holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idle;
 
-impl<D> Application<D> for Idle {
-    fn notified(&mut self, _hands: &mut Hands<'_, D>, _notice: &Notice) {}
+impl<D: Dialect + Clone + PartialEq> Application<D> for Idle {
+    fn notified(&mut self, hands: &mut Hands<'_, D>, notice: &Notice) {
+        hands.release_at_once(notice);
+    }
 }
 
 /// A program that sends messages of every class at random times, and now and then takes one back,
-/// asks for a new transport, or answers the retry hook.
+/// puts the queue in order, asks for a new transport, or answers the retry hook. What the config
+/// holds it releases, at once or later, or it refuses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chatter {
     /// The mean time between two messages of one client.
@@ -149,6 +185,26 @@ impl Chatter {
     pub fn new(every: Duration) -> Self {
         Self { every, leaves: 0, last: None, sent: 0 }
     }
+
+    /// Says something ahead on a transport that is held, and releases it, mostly.
+    fn open<D: Dialect + Clone + PartialEq>(
+        &mut self,
+        hands: &mut Hands<'_, D>,
+        transport: TransportId,
+    ) {
+        self.sent += 1;
+        // It may have ended by now.
+        let _ = hands.send(Outgoing::new(format!("login {}", self.sent)).ahead());
+        if hands.is_settling() {
+            return hands.release(transport);
+        }
+        match hands.choices().weighted(&[80, 15, 5]) {
+            0 => hands.release(transport),
+            // When it is woken.
+            1 => {}
+            _ => hands.refuse(transport, true),
+        }
+    }
 }
 
 impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
@@ -157,6 +213,11 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
     }
 
     fn notified(&mut self, hands: &mut Hands<'_, D>, notice: &Notice) {
+        if let Notice::StateChanged { to: State::Open, transport: Some(transport), .. } = notice
+            && hands.driver.config().opening.hold
+        {
+            self.open(hands, *transport);
+        }
         if let Notice::Retrying { attempt, .. } = notice
             && hands.choices().chance(30)
         {
@@ -172,7 +233,11 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
         if hands.choices().chance(self.leaves) {
             return if hands.choices().chance(500) { hands.close() } else { hands.drain() };
         }
-        match hands.choices().weighted(&[900, 40, 5, 5]) {
+        let status = hands.status();
+        if let Some(transport) = status.transport.filter(|_| status.held) {
+            hands.release(transport);
+        }
+        match hands.choices().weighted(&[900, 40, 5, 5, 10]) {
             0 => {
                 self.sent += 1;
                 let padding = hands.choices().below(40) as usize;
@@ -190,6 +255,7 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
                         hands.choices().between(Duration::ZERO, self.every.saturating_mul(20)),
                     );
                 }
+                message.ahead = hands.choices().chance(50);
                 self.last = hands.send(message).ok().or(self.last);
             }
             1 => {
@@ -199,7 +265,8 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
                 }
             }
             2 => hands.purge(),
-            _ => hands.reconnect(),
+            3 => hands.reconnect(),
+            _ => hands.reorder(self.last.into_iter().collect()),
         }
     }
 }

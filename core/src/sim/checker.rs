@@ -9,6 +9,7 @@ use super::inbox::Inbox;
 use super::ledger::Ledger;
 use super::liveness::Liveness;
 use super::offer::Offer;
+use super::opening::Opening;
 use super::story::Story;
 use super::wire::Wire;
 use super::{Moment, Verdict, Violation, demand, violation};
@@ -46,6 +47,7 @@ pub struct Checked<D> {
     pub(super) drained: bool,
     pub(super) wire: Wire,
     pub(super) story: Story,
+    pub(super) opening: Opening,
     pub(super) delays: Delays,
     pub(super) ledger: Ledger,
     pub(super) inbox: Inbox,
@@ -68,6 +70,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             drained: false,
             wire: Wire::new(),
             story: Story::new(),
+            opening: Opening::new(),
             delays: Delays::new(now, auto),
             ledger: Ledger::new(),
             inbox: Inbox::new(),
@@ -221,10 +224,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         if let Event::Send(message) = event {
             let offer = self.offer.take();
             self.ledger.offered(&moment, message, offer)?;
-            if matches!(result, Err(Rejected::QueueFull(_))) {
+            // Of room for what goes ahead nobody is told.
+            if matches!(result, Err(Rejected::QueueFull(_))) && !message.ahead {
                 self.story.refused();
             }
         }
+        self.ledger.reordered(&moment);
         self.delays.event(&moment);
         self.follow(&moment, Some(event))
     }
@@ -266,6 +271,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             let suspended = self.story.is_suspended();
             self.wire.action(moment.now, action)?;
             self.story.action(action)?;
+            self.opening.action(moment, action);
             self.delays.action(moment.now, action, moment.config, stable, manual, suspended)?;
             self.ledger.action(moment, action)?;
             self.inbox.action(action)?;
@@ -290,6 +296,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
         self.wire.after(moment)?;
         self.story.after(moment)?;
+        self.opening.after(moment)?;
         self.delays.after(moment)?;
         self.ledger.after(moment)?;
         self.inbox.after(moment)?;
@@ -356,7 +363,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 let config = self.inner.config().clone();
                 self.wire.write(*transport, *index, frame, data, &config)?;
                 if data {
-                    self.ledger.write(*transport, *index, frame)?;
+                    let held = self.opening.is_held();
+                    self.ledger.write(*transport, *index, frame, held)?;
                 } else if self.is_ping(frame) {
                     self.liveness.ping()?;
                 }
@@ -370,7 +378,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 demand!(33, again == *action, "{action:?}, then {again:?}");
                 let open = self.glance.phase == Stage::Open && self.story.is_open();
                 if open && !self.liveness.holds_data() {
-                    self.ledger.withheld(&self.wire, self.inner.config())?;
+                    let held = self.opening.is_held();
+                    self.ledger.withheld(&self.wire, self.inner.config(), held)?;
                 }
                 Ok(())
             }
@@ -395,11 +404,14 @@ pub(super) fn event_transport(event: &Event) -> Option<crate::event::TransportId
         | Event::Flushed { transport, .. }
         | Event::Buffered { transport, .. }
         | Event::Violated { transport, .. }
+        | Event::Release { transport }
+        | Event::Refuse { transport, .. }
         | Event::Ended { transport, .. } => Some(*transport),
         Event::Tick
         | Event::Send(_)
         | Event::Cancel(_)
         | Event::Purge
+        | Event::Reorder(_)
         | Event::Close(_)
         | Event::Drain { .. }
         | Event::Reconnect

@@ -41,8 +41,20 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             Event::Flushed { transport, .. }
             | Event::Buffered { transport, .. }
             | Event::Ended { transport, .. } => self.wire.id() == Some(*transport),
-            Event::Purge | Event::Reconnect | Event::PauseReads | Event::ResumeReads => {
-                phase != Stage::Closed
+            Event::Release { transport } | Event::Refuse { transport, .. } => {
+                self.glance.held && self.wire.id() == Some(*transport)
+            }
+            Event::Purge
+            | Event::Reorder(_)
+            | Event::Reconnect
+            | Event::PauseReads
+            | Event::ResumeReads => phase != Stage::Closed,
+            Event::Send(message) if message.ahead => {
+                let leaving = self.glance.ready_state == ReadyState::Closing && !self.glance.held;
+                let size = self.offer.as_ref().and_then(Offer::size);
+                let most = self.inner.config().outbox.max_bytes;
+                let fits = size.is_some_and(|size| size <= most) && self.ledger.has_ahead_room();
+                phase == Stage::Open && !leaving && fits
             }
             Event::Send(_) => {
                 let leaving = self.glance.ready_state == ReadyState::Closing;
@@ -89,6 +101,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 } else if id.is_none_or(|id| !self.wire.hears(id)) {
                     let (was, is) = (Glance::of(&ticked), moment.after);
                     demand!(6, ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
+                } else if matches!(event, Event::Release { .. } | Event::Refuse { .. }) {
+                    let held = moment.due.held && moment.due.transport == id;
+                    demand!(6, !held, "{event:?} of a held transport was called stale");
+                    demand!(6, ticked == self.inner, "stale {event:?} changed something");
                 } else {
                     let transport = moment.after.transport;
                     let heard = matches!(

@@ -256,7 +256,8 @@ fn is_fatal(config: &Config, reason: &Reason) -> bool {
             let code = close.as_ref().map_or(code::NO_STATUS, |close| close.code);
             config.retry.close_codes.get(&code) == Some(&CloseRule::Final)
         }
-        Reason::DialTimeout | Reason::Ended(_) | Reason::Dead(_) => false,
+        Reason::DialTimeout | Reason::Ended(_) | Reason::Dead(_) | Reason::OpeningTimeout => false,
+        Reason::Refused { retry, .. } => !retry,
         Reason::Application
         | Reason::Violated(_)
         | Reason::Incapable(_)

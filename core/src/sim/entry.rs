@@ -32,6 +32,8 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// Whether it was ever written.
     pub(super) written: bool,
+    /// Whether it goes out before what is queued.
+    pub(super) ahead: bool,
     /// For class volatile: the transport that was open when it was accepted.
     pub(super) transport: Option<TransportId>,
 }
@@ -39,8 +41,8 @@ pub(super) struct Entry {
 impl Entry {
     /// Takes what decides on what comes next.
     pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
-        let Entry { seq, id, payload, class, expires, place, written, transport } = self;
-        (seq, id, payload, class, written, transport).hash(to);
+        let Entry { seq, id, payload, class, expires, place, written, ahead, transport } = self;
+        (seq, id, payload, class, written, ahead, transport).hash(to);
         to.optional(*expires);
         match place {
             Place::Queued => 0_u64.hash(to),

@@ -154,6 +154,7 @@ impl<D> Checked<D> {
             drained,
             wire,
             story,
+            opening,
             delays,
             ledger,
             inbox,
@@ -165,6 +166,7 @@ impl<D> Checked<D> {
         (seen.len(), drained).hash(to);
         wire.fingerprint(to);
         story.hash(to);
+        opening.fingerprint(to);
         delays.fingerprint(to);
         ledger.fingerprint(to);
         inbox.fingerprint(to);

@@ -19,6 +19,9 @@ use crate::frame::{Frame, Payload};
 use crate::notice::{Doubt, DropReason, Fate, Notice, State};
 use crate::time::Instant;
 
+/// So many messages may wait that go ahead, and as many be with the transport.
+const MAX_AHEAD: usize = 64;
+
 /// Every accepted message that has not ended, and the counts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ledger {
@@ -68,14 +71,27 @@ impl Ledger {
     /// What a message would be written with.
     pub(super) fn context(&self, now: Instant, config: &Config, message: &Outgoing) -> Encoding {
         let class = message.class.unwrap_or(config.outbox.class);
+        let class = if message.ahead { Class::Volatile } else { class };
         let unix_ms = config.wall_clock_origin_ms.saturating_add(now.as_millis());
         Encoding { id: self.next_id, unix_ms, class }
     }
 
     /// Whether a message of that size finds room.
     pub(super) fn has_room(&self, size: usize, limits: &Limits) -> bool {
-        self.entries.len() < limits.max_messages
-            && self.bytes().saturating_add(size) <= limits.max_bytes
+        let (messages, bytes) = self.limited();
+        messages < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes
+    }
+
+    /// Whether one more may wait that goes ahead.
+    pub(super) fn has_ahead_room(&self) -> bool {
+        let waits = |entry: &&Entry| entry.ahead && entry.place == Place::Queued;
+        self.entries.iter().filter(waits).count() < MAX_AHEAD
+    }
+
+    /// The messages and bytes that count against the limits.
+    fn limited(&self) -> (usize, usize) {
+        let counted = self.entries.iter().filter(|entry| !entry.ahead);
+        counted.fold((0, 0), |(messages, bytes), entry| (messages + 1, bytes + entry.payload.len()))
     }
 
     /// Takes a message that was offered.
@@ -90,7 +106,9 @@ impl Ledger {
         let Some(Offer { class, size, encoded }) = offer else {
             return Err(violation(25, alloc::format!("{message:?} was not looked at")));
         };
-        let full = !self.has_room(size, limits);
+        let ahead = message.ahead;
+        let full = if ahead { !self.has_ahead_room() } else { !self.has_room(size, limits) };
+        let down = matches!(due.phase, Stage::Idle | Stage::Waiting | Stage::Dialing);
         let rejected = match result {
             Ok(Accepted::Message(seq)) => {
                 return self.accepted(moment, *seq, message, encoded, class);
@@ -101,12 +119,14 @@ impl Ledger {
         self.rejected += 1;
         let cause = match rejected {
             Rejected::QueueFull(_) => {
-                matches!(limits.overflow, Overflow::Reject | Overflow::Wait) && full
+                (ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait)) && full
             }
+            Rejected::NotOpen(_) => ahead && down,
             Rejected::TooLarge { .. } => size > limits.max_bytes,
             Rejected::Closed(_) => {
                 matches!(due.phase, Stage::Closing | Stage::Closed)
                     || due.ready_state == crate::notice::ReadyState::Closing
+                        && !(ahead && (down || due.held))
             }
             Rejected::Unencodable { .. } => match &encoded {
                 Ok(encoded) => class == Class::Acknowledged && encoded.id.is_none(),
@@ -129,6 +149,9 @@ impl Ledger {
         class: Class,
     ) -> Verdict {
         let Moment { now, config, due, .. } = moment;
+        let open = due.phase == Stage::Open;
+        demand!(41, open || !message.ahead, "{message:?} goes ahead while {:?}", due.phase);
+        demand!(22, self.has_ahead_room() || !message.ahead, "{message:?} is one too many");
         let Ok(encoded) = encoded else {
             return Err(violation(25, alloc::format!("{message:?} cannot be encoded")));
         };
@@ -148,9 +171,40 @@ impl Ledger {
             expires: ttl.map(|ttl| *now + ttl),
             place: Place::Queued,
             written: false,
-            transport: due.transport.filter(|_| due.phase == Stage::Open),
+            ahead: message.ahead,
+            transport: due.transport.filter(|_| open),
         });
         Ok(())
+    }
+
+    /// Puts what was never written in the order that the application wants.
+    pub(super) fn reordered(&mut self, moment: &Moment<'_>) {
+        let (Event::Reorder(names), true) = (moment.event, moment.done()) else { return };
+        let unsent = |entry: &Entry| !entry.written && !entry.ahead;
+        let mut places = Vec::new();
+        let mut rest: Vec<Entry> = Vec::new();
+        for (place, entry) in self.entries.iter().enumerate().filter(|(_, entry)| unsent(entry)) {
+            places.push(place);
+            rest.push(entry.clone());
+        }
+        let mut ordered = Vec::new();
+        for name in names {
+            let named = rest.iter().position(|entry| entry.seq == name.get());
+            ordered.extend(named.map(|named| rest.remove(named)));
+        }
+        ordered.extend(rest);
+        for (place, entry) in places.into_iter().zip(ordered) {
+            self.entries[place] = entry;
+        }
+    }
+
+    /// The next to be written.
+    fn next(&self) -> Option<usize> {
+        let queued = |ahead: bool| {
+            let next = |entry: &Entry| entry.place == Place::Queued && entry.ahead == ahead;
+            self.entries.iter().position(next)
+        };
+        queued(true).or_else(|| queued(false))
     }
 
     /// Notes the writes that a flush report covers.
@@ -242,9 +296,9 @@ impl Ledger {
             Fate::Expired => certain && expired,
             Fate::Cancelled => certain && matches!(event, Event::Cancel(_) | Event::Purge),
             Fate::Dropped(DropReason::Oldest) => {
-                certain && config.outbox.overflow == Overflow::DropOldest && !newest
+                certain && config.outbox.overflow == Overflow::DropOldest && !newest && !entry.ahead
             }
-            Fate::Dropped(DropReason::Newest) => newest,
+            Fate::Dropped(DropReason::Newest) => newest && !entry.ahead,
             Fate::Dropped(DropReason::NotOpen) => {
                 newest && entry.class == Class::Volatile && entry.transport.is_none()
             }
@@ -286,7 +340,8 @@ impl Ledger {
         for entry in self.entries.iter_mut().filter(|entry| sent != Some(entry.seq)) {
             match entry.class {
                 Class::Volatile => {
-                    demand!(27, false, "{entry:?} outlives its transport");
+                    let rule = if entry.ahead { 41 } else { 27 };
+                    demand!(rule, false, "{entry:?} outlives its transport");
                 }
                 Class::Queued => {
                     demand!(25, !entry.written, "lost, and nothing was told of {entry:?}");
@@ -302,18 +357,30 @@ impl Ledger {
     }
 
     /// Judges a written message.
-    pub(super) fn write(&mut self, transport: TransportId, index: u64, frame: &Frame) -> Verdict {
-        let queued = self.entries.iter_mut().find(|entry| entry.place == Place::Queued);
-        let Some(entry) = queued else {
+    pub(super) fn write(
+        &mut self,
+        transport: TransportId,
+        index: u64,
+        frame: &Frame,
+        held: bool,
+    ) -> Verdict {
+        let next = self.next();
+        let Some(entry) = next.and_then(|next| self.entries.get_mut(next)) else {
             return Err(violation(29, alloc::format!("{frame:?}, and nothing waits")));
         };
         let expected = Frame::from(entry.payload.clone());
-        let invariant = if entry.written { 26 } else { 29 };
+        let invariant = match entry {
+            Entry { ahead: true, .. } => 39,
+            Entry { written: true, .. } => 26,
+            _ => 29,
+        };
+        demand!(38, entry.ahead || !held, "{frame:?} before the release");
         demand!(invariant, expected == *frame, "{frame:?}, but first comes {entry:?}");
         if entry.class == Class::Volatile {
+            let invariant = if entry.ahead { 41 } else { 27 };
             demand!(27, !entry.written, "{entry:?} written again");
             let own = entry.transport == Some(transport);
-            demand!(27, own, "{entry:?} written to {transport}");
+            demand!(invariant, own, "{entry:?} written to {transport}");
         }
         self.resent += u64::from(entry.written);
         entry.written = true;
@@ -323,10 +390,14 @@ impl Ledger {
     }
 
     /// Whether something could be written now that is not.
-    pub(super) fn withheld(&self, wire: &Wire, config: &Config) -> Verdict {
-        let Some(next) = self.entries.iter().find(|entry| entry.place == Place::Queued) else {
+    pub(super) fn withheld(&self, wire: &Wire, config: &Config, held: bool) -> Verdict {
+        let Some(next) = self.next().map(|next| &self.entries[next]) else { return Ok(()) };
+        if held && !next.ahead {
             return Ok(());
-        };
+        }
+        let with_transport =
+            |entry: &&Entry| entry.ahead && matches!(entry.place, Place::Written(_));
+        let filled = next.ahead && self.entries.iter().filter(with_transport).count() >= MAX_AHEAD;
         let unacknowledged = |entry: &&Entry| {
             entry.class == Class::Acknowledged
                 && matches!(entry.place, Place::Written(_) | Place::Awaiting(_))
@@ -335,12 +406,8 @@ impl Ledger {
         let blocked = next.class == Class::Acknowledged
             && self.entries.iter().filter(unacknowledged).count() >= window;
         let credit = wire.has_credit(next.payload.len(), config);
-        demand!(26, blocked || !credit, "{next:?} is held back");
+        demand!(26, blocked || filled || !credit, "{next:?} is held back");
         Ok(())
-    }
-
-    fn bytes(&self) -> usize {
-        self.entries.iter().map(|entry| entry.payload.len()).sum()
     }
 
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
@@ -368,7 +435,7 @@ impl Ledger {
         }
         self.counts(after, &sums)?;
         let limits = &config.outbox;
-        let (messages, bytes) = (after.queued + after.in_flight, after.outbox_bytes);
+        let (messages, bytes) = self.limited();
         let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
         demand!(22, within, "{messages} messages and {bytes} bytes");
         Ok(())

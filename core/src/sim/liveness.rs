@@ -38,7 +38,9 @@ struct Probe {
 struct Open {
     style: Style,
     protocol_ping: bool,
+    /// Since when it is open, or released if it was held.
     since: Instant,
+    held: bool,
     proved: bool,
     heard: Instant,
     /// Since when silence counts: the last sound, resumed read or jump.
@@ -90,8 +92,9 @@ impl Liveness {
         to.optional(*closing);
         to.optional(*drain_until);
         let Some(open) = open else { return };
-        let Open { style, protocol_ping, since, proved, heard, silent, late, data, .. } = open;
-        (style, protocol_ping, proved, late).hash(to);
+        let Open { style, protocol_ping, since, held, proved, heard, silent, late, data, .. } =
+            open;
+        (style, protocol_ping, held, proved, late).hash(to);
         for at in [since, heard, silent, data] {
             to.instant(*at);
         }
@@ -137,6 +140,12 @@ impl Liveness {
             if let Some(probe) = &mut open.probe {
                 probe.until = now + probe_deadline(moment.config);
             }
+        }
+        if let Event::Release { .. } = event
+            && let Some(open) = &mut self.open
+        {
+            open.held = false;
+            open.since = now;
         }
         if let Event::Received { frame, .. } = event {
             self.received(now, frame, meaning);
@@ -185,6 +194,7 @@ impl Liveness {
             style,
             protocol_ping: can.protocol_ping,
             since: now,
+            held: config.opening.hold,
             proved: false,
             heard: now,
             silent: now,
@@ -304,7 +314,8 @@ impl Liveness {
         };
         let (is, may) = (after.attempt == 0, open.is_stable(now, config));
         // A time of nothing has passed at the next event.
-        let held = is == may || (may && matches!(event, Event::Opened { .. }));
+        let begins = matches!(event, Event::Opened { .. } | Event::Release { .. });
+        let held = is == may || (may && begins);
         demand!(12, held, "open since {}, reset: {is}, stable at {now}: {may}", open.since);
         if self.paused {
             return Ok(());
@@ -364,7 +375,7 @@ impl Open {
 
     fn is_stable(&self, now: Instant, config: &Config) -> bool {
         let proved = self.proved || self.style == Style::Off;
-        proved && self.since + config.retry.stable_after <= now
+        proved && !self.held && self.since + config.retry.stable_after <= now
     }
 
     fn can_probe(&self) -> bool {

@@ -54,6 +54,7 @@ mod liveness;
 mod log;
 mod network;
 mod offer;
+mod opening;
 mod queue;
 pub mod reference;
 mod scenario;
@@ -96,7 +97,7 @@ use crate::time::Instant;
 ///
 /// Those that say "by the caller" need two connections or an allocator, and so a test around the
 /// checker.
-pub const INVARIANTS: [(u8, &str, &str); 37] = [
+pub const INVARIANTS: [(u8, &str, &str); 41] = [
     (
         1,
         "one live transport",
@@ -165,7 +166,11 @@ pub const INVARIANTS: [(u8, &str, &str); 37] = [
         "no duplicate",
         "Each received message is delivered or a duplicate of the last `dedupe` ids, exactly",
     ),
-    (29, "order", "What is written is the oldest that waits, in the bytes of its encoding"),
+    (
+        29,
+        "order",
+        "What is written is the first that waits, in the bytes of its encoding: the oldest, unless what was never written was put in another order",
+    ),
     (
         30,
         "rejection gives back",
@@ -178,6 +183,18 @@ pub const INVARIANTS: [(u8, &str, &str); 37] = [
     (35, "no panic", "By the caller"),
     (36, "no allocation", "By the caller: a counting allocator"),
     (37, "comes to rest", "By `World::settle` and `Scenario::settle`"),
+    (
+        38,
+        "held back",
+        "Before the release nothing is written but control frames and what goes ahead",
+    ),
+    (39, "ahead of data", "Nothing queued is written while something waits that goes ahead"),
+    (
+        40,
+        "opening in time",
+        "A held transport is released, given up or closing within `opening.timeout`",
+    ),
+    (41, "ahead on one transport", "Accepted on an open transport, written on that or none"),
 ];
 
 /// A broken invariant.

@@ -91,6 +91,7 @@ where
                         driver: &mut self.clients[client].driver,
                         wakes: &mut self.wakes,
                         choices: &mut self.applications,
+                        settling: self.settling,
                     };
                     self.application.notified(&mut hands, &notice);
                 }
@@ -145,6 +146,7 @@ where
             driver: &mut self.clients[client].driver,
             wakes: &mut self.wakes,
             choices: &mut self.applications,
+            settling: self.settling,
         };
         self.application.woken(&mut hands);
         self.drain(client);

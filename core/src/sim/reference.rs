@@ -49,6 +49,7 @@ enum Due {
     Outage,
     Dial,
     Dead,
+    Opening,
     Stable,
     Suspend,
     Ttl,
@@ -80,7 +81,9 @@ pub struct Reference {
     suspended: bool,
     draining: bool,
     heard: bool,
-    deadlines: [(Due, Option<Instant>); 10],
+    /// What is queued waits for the release.
+    held: bool,
+    deadlines: [(Due, Option<Instant>); 11],
     messages: Messages,
     /// What the connection said, as far as the model wants to be told.
     delays: Vec<(u32, Duration)>,
@@ -91,8 +94,8 @@ impl Reference {
     /// The model of a connection that has just been made.
     #[must_use]
     pub fn new(config: &Config, now: Instant) -> Self {
-        use Due::{Ack, Close, Dead, Dial, Drain, Outage, Retry, Stable, Suspend, Ttl};
-        let order = [Drain, Close, Outage, Dial, Dead, Stable, Suspend, Ttl, Ack, Retry];
+        use Due::{Ack, Close, Dead, Dial, Drain, Opening, Outage, Retry, Stable, Suspend, Ttl};
+        let order = [Drain, Close, Outage, Dial, Dead, Opening, Stable, Suspend, Ttl, Ack, Retry];
         let mut model = Self {
             config: config.clone(),
             dialect: BuiltIn::new(&config.dialect),
@@ -104,6 +107,7 @@ impl Reference {
             suspended: false,
             draining: false,
             heard: false,
+            held: false,
             deadlines: order.map(|due| (due, None)),
             messages: Messages::default(),
             delays: Vec::new(),
@@ -144,7 +148,9 @@ impl Reference {
         let mut told = Vec::new();
         for action in actions {
             match action {
-                Action::Write { index, frame, .. } => self.messages.written(*index, frame),
+                Action::Write { index, frame, .. } => {
+                    self.messages.written(*index, frame, self.held);
+                }
                 Action::Notify(notice) => told.extend(Outcome::told(notice)),
                 Action::Dial { .. } | Action::Abort { .. } | Action::Wait { .. } => {}
             }
@@ -170,6 +176,7 @@ impl Reference {
             At::Idle => (self.down(), "idle"),
             At::Waiting => (self.down(), "waiting"),
             At::Dialing => (self.down(), "dialing"),
+            At::Open if self.held => (State::Open, "opening"),
             At::Open => (State::Open, "open"),
             At::Closing => (State::Open, "closing"),
             At::Closed => (State::Closed, "closed"),
@@ -225,7 +232,7 @@ impl Reference {
                 Due::Close => {}
                 Due::Outage => self.finish(),
                 Due::Dial => self.failed(now, Why::Plain),
-                Due::Dead => self.lost(now, Why::Plain),
+                Due::Dead | Due::Opening => self.lost(now, Why::Plain),
                 Due::Stable => {
                     if self.heard || self.config.heartbeat.style == HeartbeatStyle::Off {
                         self.reset();
@@ -256,7 +263,7 @@ impl Reference {
         if live && matches!(event, Event::Received { .. } | Event::Heard { .. }) {
             self.heard = true;
             let stable = self.deadlines.contains(&(Due::Stable, None));
-            if self.at == At::Open && stable {
+            if self.at == At::Open && stable && !self.held {
                 self.reset();
             }
         }
@@ -278,7 +285,8 @@ impl Reference {
     fn act(&mut self, now: Instant, event: &Event, result: &Result<Accepted, Rejected>) {
         match event {
             Event::Send(message) => {
-                let leaving = self.draining || matches!(self.at, At::Closing | At::Closed);
+                let drains = self.draining && !(message.ahead && self.held);
+                let leaving = drains || matches!(self.at, At::Closing | At::Closed);
                 let open = self.at == At::Open;
                 let (config, dialect) = (&self.config, &mut self.dialect);
                 let wrong =
@@ -291,6 +299,14 @@ impl Reference {
             Event::Buffered { .. } => {}
             Event::Cancel(seq) => self.messages.cancel(Some(*seq)),
             Event::Purge => self.messages.cancel(None),
+            Event::Reorder(names) => self.messages.reorder(names),
+            Event::Release { .. } => {
+                self.held = false;
+                self.set(Due::Opening, None);
+                self.set(Due::Stable, Some(now + self.config.retry.stable_after));
+            }
+            Event::Refuse { retry: true, .. } => self.lost(now, Why::Plain),
+            Event::Refuse { retry: false, .. } => self.shake_hands(now),
             Event::Close(_) => self.begin_close(now),
             Event::Drain { timeout, .. } => {
                 if !self.draining && !matches!(self.at, At::Closing | At::Closed) {
@@ -321,7 +337,11 @@ impl Reference {
                 for due in [Due::Dial, Due::Outage, Due::Suspend] {
                     self.set(due, None);
                 }
-                self.set(Due::Stable, Some(now + self.config.retry.stable_after));
+                self.held = self.config.opening.hold;
+                let due = if self.held { Due::Opening } else { Due::Stable };
+                let (opening, stable) =
+                    (self.config.opening.timeout, self.config.retry.stable_after);
+                self.set(due, Some(now + if self.held { opening } else { stable }));
             }
             Event::DialFailed { failure, .. } => {
                 let fatal = match failure.kind {
@@ -397,7 +417,8 @@ impl Reference {
     fn dial(&mut self, now: Instant) {
         self.at = At::Dialing;
         self.attempts += 1;
-        for due in [Due::Retry, Due::Close, Due::Stable] {
+        self.held = false;
+        for due in [Due::Retry, Due::Close, Due::Opening, Due::Stable] {
             self.set(due, None);
         }
         self.set(Due::Dial, Some(now + self.config.connect.dial_timeout));
@@ -410,6 +431,8 @@ impl Reference {
     }
 
     fn lost(&mut self, now: Instant, why: Why) {
+        self.held = false;
+        self.set(Due::Opening, None);
         self.set(Due::Stable, None);
         self.messages.lost();
         self.go_down(now);
@@ -460,13 +483,16 @@ impl Reference {
     fn say_last(&mut self) {
         self.at = At::Closing;
         self.draining = false;
-        self.set(Due::Drain, None);
-        self.set(Due::Stable, None);
+        self.held = false;
+        for due in [Due::Drain, Due::Opening, Due::Stable] {
+            self.set(due, None);
+        }
         self.messages.drop_unsent();
     }
 
     fn finish(&mut self) {
         self.at = At::Closed;
+        self.held = false;
         self.draining = false;
         self.suspended = false;
         self.messages.fail_all(DropReason::Closed, Doubt::Closed);

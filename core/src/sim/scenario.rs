@@ -164,9 +164,20 @@ impl Scenario {
             },
             Step::Ended(whom) => Event::Ended { transport: id(whom)?, end: End::new(EndKind::Eof) },
             Step::Send(size, class, ttl) => Event::Send(self.outgoing(size, class, ttl)),
+            Step::SendAhead(size, class, ttl) => {
+                Event::Send(self.outgoing(size, class, ttl).ahead())
+            }
             Step::SendOdd(kind) => Event::Send(self.odd(kind)),
             Step::Cancel(but) => Event::Cancel(*last(&self.seqs, but)?),
             Step::Purge => Event::Purge,
+            Step::Reorder(first, second) => {
+                let named = [first, second].map(|but| last(&self.seqs, but).copied());
+                Event::Reorder(named.into_iter().flatten().collect())
+            }
+            Step::Release(whom) => Event::Release { transport: id(whom)? },
+            Step::Refuse(whom, retry) => {
+                Event::Refuse { transport: id(whom)?, retry, detail: "not today".into() }
+            }
             Step::Close(code) => Event::Close(CloseFrame::new(code, "")),
             Step::Drain(timeout) => Event::Drain {
                 timeout: timeout.map(|ms| Duration::from_millis(ms.into())),
@@ -209,9 +220,13 @@ impl Scenario {
             | Step::Violated(..)
             | Step::Ended(_)
             | Step::Send(..)
+            | Step::SendAhead(..)
             | Step::SendOdd(_)
             | Step::Cancel(_)
             | Step::Purge
+            | Step::Reorder(..)
+            | Step::Release(_)
+            | Step::Refuse(..)
             | Step::Close(_)
             | Step::Drain(_)
             | Step::Reconnect
@@ -387,6 +402,7 @@ impl Scenario {
                 _ => Some(Class::Acknowledged),
             },
             ttl: ttl.map(|ms| Duration::from_millis(ms.into())),
+            ahead: false,
         }
     }
 
@@ -401,7 +417,7 @@ impl Scenario {
             _ => Payload::from("the same"),
         };
         let class = if kind & 8 == 0 { None } else { Some(Class::Acknowledged) };
-        Outgoing { payload, class, ttl: None }
+        Outgoing { payload, class, ttl: None, ahead: false }
     }
 }
 

@@ -53,6 +53,10 @@ pub struct Setup {
     pub jump: u8,
     /// From 1.
     pub probe_deadline: u8,
+    /// Hold back what is queued on a transport that opens.
+    pub hold: bool,
+    /// From 1.
+    pub opening: u8,
     /// From 1.
     pub close_timeout: u8,
     /// From 0.
@@ -137,6 +141,8 @@ impl Setup {
             dedupe: c.below(5) as u8,
             dialect: c.below(6) as u8,
             acknowledge: c.chance(500),
+            hold: c.chance(250),
+            opening: 1 + c.below(200) as u8,
         }
     }
 
@@ -199,6 +205,8 @@ impl Setup {
 
         config.clock.jump = from_one(self.jump);
         config.clock.probe_deadline = from_one(self.probe_deadline);
+        config.opening.hold = self.hold;
+        config.opening.timeout = from_one(self.opening);
         config.close.timeout = from_one(self.close_timeout);
         config.close.drain = ms(u64::from(self.drain));
 

@@ -96,12 +96,20 @@ pub enum Step {
     Ended(Whom),
     /// The application sends so many bytes, of a class and a lifetime or the default ones.
     Send(u8, u8, Option<u8>),
+    /// The same, to go ahead of what is queued.
+    SendAhead(u8, u8, Option<u8>),
     /// The application sends one of several oddities.
     SendOdd(u8),
     /// The application takes back the last message but so many.
     Cancel(u8),
     /// It takes back all.
     Purge,
+    /// It wants the last message but so many, and then that but so many, to go first.
+    Reorder(u8, u8),
+    /// It releases what is queued.
+    Release(Whom),
+    /// It refuses the opening; and says whether another transport may fare better.
+    Refuse(Whom, bool),
     /// It closes.
     Close(u16),
     /// It drains.
@@ -126,7 +134,7 @@ impl Step {
 
 fn plausible(c: &mut Choices<'_>) -> Step {
     let we = Whom::Current;
-    match c.weighted(&[30, 3, 24, 4, 28, 3, 20, 3, 3, 30, 4, 3, 2, 2, 2, 3]) {
+    match c.weighted(&[30, 3, 24, 4, 28, 3, 20, 3, 3, 30, 4, 3, 2, 2, 2, 3, 6, 8, 1, 2]) {
         0 => Step::Tick(clock(c)),
         1 => Step::Pass(clock(c)),
         2 => Step::Opened(we, c.one_of(&[0, 0, 0, 0, 0, 5, 4, 2])),
@@ -142,12 +150,16 @@ fn plausible(c: &mut Choices<'_>) -> Step {
         12 => Step::Reconnect,
         13 => Step::Retry(0, c.chance(500).then(|| Some(c.byte()))),
         14 => Step::Pause,
-        _ => Step::Resume,
+        15 => Step::Resume,
+        16 => Step::SendAhead(c.below(60) as u8, c.below(4) as u8, lifetime(c)),
+        17 => Step::Release(we),
+        18 => Step::Refuse(we, c.chance(900)),
+        _ => Step::Reorder(c.below(4) as u8, c.below(4) as u8),
     }
 }
 
 fn nonsense(c: &mut Choices<'_>) -> Step {
-    match c.weighted(&[4, 3, 6, 2, 2, 2, 2, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]) {
+    match c.weighted(&[4, 3, 6, 2, 2, 2, 2, 1, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) {
         0 => Step::Opened(whom(c), c.below(8) as u8),
         1 => Step::DialFailed(whom(c), c.byte(), c.short()),
         2 => Step::Receive(whom(c), inbound(c)),
@@ -166,7 +178,11 @@ fn nonsense(c: &mut Choices<'_>) -> Step {
         15 => Step::Drain(lifetime(c)),
         16 => Step::Reconnect,
         17 => Step::Retry(c.below(3) as u8, c.chance(500).then(|| c.chance(500).then(|| c.byte()))),
-        _ => Step::Resume,
+        18 => Step::Resume,
+        19 => Step::SendAhead(c.byte(), c.byte(), lifetime(c)),
+        20 => Step::Release(whom(c)),
+        21 => Step::Refuse(whom(c), c.chance(500)),
+        _ => Step::Reorder(c.byte(), c.byte()),
     }
 }
 

@@ -51,6 +51,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
     let heartbeat = (
         (0..4_u8, prop_oneof![1 => 1..=5_u8, 3 => 1..=200_u8], 1..=200_u8, 0..4_u8),
         (any::<bool>(), often_off(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>()),
+        (proptest::bool::weighted(0.25), 1..=200_u8),
     );
     let boxes = (
         (0..8_u8, any::<u8>(), 0..4_u8, 0..3_u8, often_off(), 1..=200_u8),
@@ -61,7 +62,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
         let (backoff, base, growth, cap, jitter) = delays;
         let (max_attempts, max_outage) = limits;
         let (stable_after, suspend_after, fail_on_suspend, max_retry_after) = rest;
-        let ((style, interval, deadline, misses), clock) = heartbeat;
+        let ((style, interval, deadline, misses), clock, (hold, opening)) = heartbeat;
         let (quiet_only, stale_after, jump, probe_deadline, close_timeout, drain) = clock;
         let (send, acks) = boxes;
         let (max_messages, max_bytes, overflow, class, ttl, credit) = send;
@@ -89,6 +90,8 @@ pub fn setup() -> impl Strategy<Value = Setup> {
             stale_after,
             jump,
             probe_deadline,
+            hold,
+            opening,
             close_timeout,
             drain,
             max_messages,
@@ -171,6 +174,12 @@ fn plausible() -> impl Strategy<Value = Step> {
             .prop_map(|(off, delay)| Step::Retry(off, delay.map(Some))),
         2 => Just(Step::Pause),
         3 => Just(Step::Resume),
+        6 => (0..60_u8, 0..4_u8, option::weighted(0.2, any::<u8>()))
+            .prop_map(|(size, class, ttl)| Step::SendAhead(size, class, ttl)),
+        8 => Just(Step::Release(Whom::Current)),
+        1 => proptest::bool::weighted(0.9)
+            .prop_map(|retry| Step::Refuse(Whom::Current, retry)),
+        2 => (0..4_u8, 0..4_u8).prop_map(|(first, second)| Step::Reorder(first, second)),
     ]
 }
 
@@ -199,6 +208,11 @@ fn nonsense() -> impl Strategy<Value = Step> {
         1 => (0..3_u8, option::of(option::of(any::<u8>())))
             .prop_map(|(off, choice)| Step::Retry(off, choice)),
         1 => Just(Step::Resume),
+        1 => (any::<u8>(), any::<u8>(), option::of(any::<u8>()))
+            .prop_map(|(size, class, ttl)| Step::SendAhead(size, class, ttl)),
+        1 => whom().prop_map(Step::Release),
+        1 => (whom(), any::<bool>()).prop_map(|(whom, retry)| Step::Refuse(whom, retry)),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(first, second)| Step::Reorder(first, second)),
     ]
 }
 
@@ -209,6 +223,7 @@ fn exchange() -> impl Strategy<Value = Vec<Step>> {
     let receive = |inbound| Step::Receive(WE, inbound);
     prop_oneof![
         3 => Just(vec![deadline, Step::Opened(WE, 0)]),
+        2 => Just(vec![deadline, Step::Opened(WE, 0), Step::SendAhead(0, 0, None), Step::Release(WE)]),
         2 => Just(vec![deadline, receive(Inbound::Pong(0)), receive(Inbound::DialectPong)]),
         1 => (1..=80_u8).prop_map(move |late| {
             vec![Step::Tick(Clock::Late(late)), receive(Inbound::Pong(0)), Step::Heard(WE)]

@@ -124,7 +124,11 @@ impl Wire {
                 let gone = live.bytes.saturating_sub(*bytes);
                 return Ok(live.take(|write| write.end <= gone));
             }
-            Event::Received { .. } | Event::Heard { .. } | Event::Violated { .. } => {
+            Event::Received { .. }
+            | Event::Heard { .. }
+            | Event::Violated { .. }
+            | Event::Release { .. }
+            | Event::Refuse { .. } => {
                 let heard = live.open.is_some() && live.lingers.is_none();
                 demand!(6, heard, "{event:?} took effect on what was not open");
             }
@@ -132,6 +136,7 @@ impl Wire {
             | Event::Send(_)
             | Event::Cancel(_)
             | Event::Purge
+            | Event::Reorder(_)
             | Event::Close(_)
             | Event::Drain { .. }
             | Event::Reconnect

@@ -164,6 +164,7 @@ where
             driver: &mut self.clients[client].driver,
             wakes: &mut self.wakes,
             choices: &mut self.applications,
+            settling: self.settling,
         };
         self.application.started(&mut hands);
         self.drain(client);
@@ -213,6 +214,7 @@ where
             driver: &mut self.clients[client].driver,
             wakes: &mut self.wakes,
             choices: &mut self.applications,
+            settling: self.settling,
         };
         let answer = act(&mut hands);
         self.drain(client);
@@ -355,6 +357,10 @@ where
             if status.phase == "idle" {
                 self.feed(client, Event::Reconnect);
             }
+            // Nobody is woken any more who might have done so later.
+            if let Some(transport) = status.transport.filter(|_| status.held) {
+                self.feed(client, Event::Release { transport });
+            }
         }
         loop {
             for client in 0..self.clients.len() {
@@ -418,6 +424,7 @@ fn bound(config: &Config) -> Duration {
         .saturating_add(config.retry.cap * 2)
         .saturating_add(config.retry.max_retry_after)
         .saturating_add(config.close.timeout)
+        .saturating_add(config.opening.timeout)
         .saturating_add(config.close.drain)
         .saturating_add(config.outbox.ack_timeout.saturating_mul(messages.saturating_add(2)))
         .saturating_add(Duration::from_secs(1))

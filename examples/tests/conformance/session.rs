@@ -202,6 +202,7 @@ fn send(driver: &Driver, key: usize, inbox: &Inbox, message: Outgoing) -> Result
         }
         Err(Rejected::TooLarge { message, .. }) => refused(Refusal::TooLarge, message),
         Err(Rejected::Closed(message)) => refused(Refusal::Closed, message),
+        Err(Rejected::NotOpen(message)) => refused(Refusal::NotOpen, message),
         Err(Rejected::Unencodable { message, .. }) => refused(Refusal::Unencodable, message),
         other => panic!("no answer to a message: {other:?}"),
     }

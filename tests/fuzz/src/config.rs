@@ -247,11 +247,15 @@ fn comes_back(config: &Config) {
 const WE: Whom = Whom::Current;
 
 /// A bit of everything that can happen to a connection.
-const SCRIPT: [Step; 52] = [
+const SCRIPT: [Step; 58] = [
     Step::Reconnect,
     Step::Send(9, 0, None),
     Step::Tick(Clock::Early),
     Step::Opened(WE, 0),
+    Step::SendAhead(9, 0, None),
+    Step::Send(1, 1, None),
+    Step::Reorder(0, 1),
+    Step::Release(WE),
     Step::Heard(WE),
     Step::Send(0, 1, None),
     Step::Send(30, 2, Some(5)),
@@ -284,11 +288,13 @@ const SCRIPT: [Step; 52] = [
     Step::Tick(Clock::Deadline),
     Step::Tick(Clock::Deadline),
     Step::Opened(WE, 5),
+    Step::Release(WE),
     Step::Buffered(WE, 10),
     Step::Receive(WE, Inbound::Close(Some(1012))),
     Step::Ended(WE),
     Step::Tick(Clock::Deadline),
     Step::Opened(WE, 0),
+    Step::Refuse(WE, true),
     Step::Pause,
     Step::Tick(Clock::Deadline),
     Step::Resume,

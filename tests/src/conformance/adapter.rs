@@ -131,6 +131,8 @@ pub enum Refusal {
     TooLarge,
     /// The connection is closed, closing or draining.
     Closed,
+    /// It was to go ahead, and no transport is open.
+    NotOpen,
     /// The dialect cannot write it.
     Unencodable,
 }

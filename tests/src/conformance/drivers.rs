@@ -50,6 +50,7 @@ fn refusal(refusal: perennial::Refusal) -> Refusal {
         perennial::Refusal::Full | perennial::Refusal::Timeout => Refusal::Full,
         perennial::Refusal::TooLarge { .. } => Refusal::TooLarge,
         perennial::Refusal::Closed => Refusal::Closed,
+        perennial::Refusal::NotOpen => Refusal::NotOpen,
         perennial::Refusal::Unencodable(_) => Refusal::Unencodable,
         other => panic!("a refusal that the suite does not know: {other:?}"),
     }

@@ -194,6 +194,8 @@ fn kind(reason: &Reason) -> String {
         }
         Reason::Dead(death) => format!("dead, {}", death.as_str()),
         Reason::Violated(violation) => format!("violated, {}", violation.code),
+        Reason::Refused { retry, detail: _ } => format!("refused, retry {retry}"),
+        Reason::OpeningTimeout => "opening timeout".to_owned(),
         Reason::Incapable(capability) => format!("incapable, {}", capability.as_str()),
         Reason::MaxAttempts(last) => format!("no attempts left after: {}", kind(last)),
         Reason::MaxOutage => "the outage lasted too long".to_owned(),
@@ -225,6 +227,7 @@ fn words(reason: &Reason) -> String {
             EndKind::Eof | EndKind::Reset => end.detail.to_string(),
         },
         Reason::Violated(violation) => violation.detail.to_string(),
+        Reason::Refused { detail, .. } => detail.to_string(),
         Reason::MaxAttempts(last) | Reason::Stopped(last) | Reason::FirstFailed(last) => {
             words(last)
         }
@@ -232,6 +235,7 @@ fn words(reason: &Reason) -> String {
         | Reason::DialTimeout
         | Reason::PeerClosed(_)
         | Reason::Dead(_)
+        | Reason::OpeningTimeout
         | Reason::Incapable(_)
         | Reason::MaxOutage => String::new(),
     }

@@ -32,8 +32,12 @@ pub fn understands(step: Step) -> bool {
         | Step::Violated(..)
         | Step::Ended(_)
         | Step::Send(..)
+        | Step::SendAhead(..)
         | Step::Cancel(_)
         | Step::Purge
+        | Step::Reorder(..)
+        | Step::Release(_)
+        | Step::Refuse(..)
         | Step::Close(_)
         | Step::Drain(_)
         | Step::Reconnect

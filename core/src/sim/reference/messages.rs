@@ -60,15 +60,26 @@ struct Message {
     place: Place,
     /// Whether it was ever written.
     written: bool,
+    /// Whether it goes out before what is queued.
+    ahead: bool,
 }
 
 impl Message {
+    /// Whether it is in the queue and was never written.
+    fn is_unsent(&self) -> bool {
+        !self.written && !self.ahead
+    }
+
     fn may_expire(&self) -> bool {
         self.place == Place::Queued || self.class == Class::Acknowledged
     }
 }
 
-/// Every message that has not ended, oldest first, and how the others did.
+/// So many messages may wait that go ahead.
+const MAX_AHEAD: usize = 64;
+
+/// Every message that has not ended, and how the others did: those that go ahead first, and then
+/// the queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Messages {
     all: Vec<Message>,
@@ -133,19 +144,27 @@ impl Messages {
         open: bool,
     ) -> Result<(), String> {
         let limits = &config.outbox;
+        let ahead = message.ahead;
         let class = message.class.unwrap_or(limits.class);
+        let class = if ahead { Class::Volatile } else { class };
         let unix_ms = config.wall_clock_origin_ms + now.as_millis();
         let context = Encoding { id: Some(self.last_id + 1), unix_ms, class };
         let encoded = dialect.encode(message.payload.clone(), context).ok();
         let encoded = encoded.filter(|it| class != Class::Acknowledged || it.id.is_some());
         let size = encoded.as_ref().map_or(message.payload.len(), |it| it.payload.len());
         let room = |all: &[Message]| {
-            let bytes: usize = all.iter().map(|message| message.payload.len()).sum();
-            all.len() < limits.max_messages && bytes + size <= limits.max_bytes
+            let queue = || all.iter().filter(|message| !message.ahead);
+            let bytes: usize = queue().map(|message| message.payload.len()).sum();
+            let waits = |message: &&Message| message.ahead && message.place == Place::Queued;
+            if ahead {
+                return all.iter().filter(waits).count() < MAX_AHEAD;
+            }
+            queue().count() < limits.max_messages && bytes + size <= limits.max_bytes
         };
-        let gives_back = matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
-        let hopeless = class == Class::Volatile && !open;
+        let gives_back = ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
+        let hopeless = class == Class::Volatile && !open && !ahead;
         let refused = leaving
+            || ahead && !open
             || size > limits.max_bytes
             || encoded.is_none()
             || gives_back && !hopeless && !room(&self.all);
@@ -164,8 +183,9 @@ impl Messages {
         if !hopeless && !room(&self.all) {
             let mut left = self.all.clone();
             while limits.overflow == Overflow::DropOldest && !room(&left) {
-                let Some(oldest) = left.iter().position(|message| !message.written) else { break };
-                left.remove(oldest);
+                let unsent = left.iter().filter(|message| message.is_unsent());
+                let Some(oldest) = unsent.map(|message| message.seq).min() else { break };
+                left.retain(|message| message.seq != oldest);
             }
             if room(&left) {
                 let stays = |seq| left.iter().any(|message| message.seq == seq);
@@ -183,13 +203,30 @@ impl Messages {
         }
         let expires = message.ttl.or(limits.ttl).map(|ttl| now + ttl);
         let (payload, id, place) = (encoded.payload, encoded.id, Place::Queued);
-        self.all.push(Message { seq, id, payload, class, expires, place, written: false });
+        let message = Message { seq, id, payload, class, expires, place, written: false, ahead };
+        let early = self.all.iter().filter(|message| message.ahead).count();
+        self.all.insert(if ahead { early } else { self.all.len() }, message);
         Ok(())
     }
 
+    /// Puts the named ones of what was never written first.
+    pub(super) fn reorder(&mut self, names: &[Seq]) {
+        let written = self.all.iter().take_while(|message| !message.is_unsent()).count();
+        let mut first = written;
+        for name in names {
+            let rest = self.all.iter().skip(first);
+            if let Some(at) = rest.clone().position(|message| message.seq == *name) {
+                let message = self.all.remove(first + at);
+                self.all.insert(first, message);
+                first += 1;
+            }
+        }
+    }
+
     /// A frame was written. If it is not the next message's, it is none's.
-    pub(super) fn written(&mut self, index: u64, frame: &Frame) {
-        let next = self.all.iter_mut().find(|message| message.place == Place::Queued);
+    pub(super) fn written(&mut self, index: u64, frame: &Frame, held: bool) {
+        let mut all = self.all.iter_mut();
+        let next = all.find(|message| message.place == Place::Queued && (message.ahead || !held));
         if let Some(message) = next
             && Frame::from(message.payload.clone()) == *frame
         {
@@ -210,6 +247,10 @@ impl Messages {
                 done.push((message.place, message.seq));
             }
         }
+        done.sort_by_key(|(place, _)| match place {
+            Place::Written(index) => *index,
+            Place::Queued | Place::Awaiting(_) => 0,
+        });
         self.all.retain(|message| !done.iter().any(|(_, seq)| *seq == message.seq));
         self.outcomes.extend(done.into_iter().map(|(_, seq)| Outcome::Flushed(seq)));
     }

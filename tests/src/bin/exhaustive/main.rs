@@ -27,7 +27,7 @@ const USAGE: &str = "\
 Usage: exhaustive [--depth N] [--config NAME]
 
   --depth N       moves after each other, at most     [default: 6]
-  --config NAME   one of plain, acks, limits, server  [default: all]";
+  --config NAME   one of plain, acks, limits, server, held  [default: all]";
 
 fn main() -> ExitCode {
     let mut depth = 6;

@@ -6,7 +6,7 @@ const WE: Whom = Whom::Current;
 const PAST: Whom = Whom::Past(0);
 
 /// What can happen. A step that means nothing in a state leads back to it.
-pub(crate) const MOVES: [Step; 36] = [
+pub(crate) const MOVES: [Step; 41] = [
     // Time, with a tick or with whatever comes next.
     Step::Tick(Clock::Deadline),
     Step::Tick(Clock::JustBefore),
@@ -41,7 +41,12 @@ pub(crate) const MOVES: [Step; 36] = [
     Step::SendOdd(6),
     Step::SendOdd(1 | 8),
     Step::Send(0, 2, Some(3)),
+    Step::SendAhead(0, 1, None),
     Step::Cancel(0),
+    Step::Reorder(0, 1),
+    Step::Release(WE),
+    Step::Refuse(WE, true),
+    Step::Refuse(WE, false),
     Step::Purge,
     Step::Close(1000),
     Step::Drain(None),
@@ -101,5 +106,6 @@ pub(crate) fn setups() -> Vec<(&'static str, Setup)> {
         ..plain.clone()
     };
     let server = Setup { style: 2, manual: true, dialect: 5, backoff: 3, ..plain.clone() };
-    vec![("plain", plain), ("acks", acks), ("limits", limits), ("server", server)]
+    let held = Setup { hold: true, opening: 7, max_messages: 2, credit: 3, ..plain.clone() };
+    vec![("plain", plain), ("acks", acks), ("limits", limits), ("server", server), ("held", held)]
 }

@@ -57,12 +57,19 @@ pub(super) fn event(event: Option<&Event>) -> String {
     let Some(event) = event else { return "start".to_owned() };
     match event {
         Event::Tick => "tick".to_owned(),
-        Event::Send(Outgoing { payload: content, class, .. }) => match class {
+        Event::Send(Outgoing { payload: content, class, ahead, .. }) => match class {
+            _ if *ahead => format!("send {} ahead", payload(content)),
             Some(class) => format!("send {} ({class:?})", payload(content)),
             None => format!("send {}", payload(content)),
         },
         Event::Cancel(seq) => format!("cancel message {seq}"),
         Event::Purge => "purge".to_owned(),
+        Event::Reorder(names) => format!("put {} messages first", names.len()),
+        Event::Release { transport } => format!("the opening of transport {transport} is over"),
+        Event::Refuse { transport, retry, .. } => {
+            let then = if *retry { "try another" } else { "give up" };
+            format!("the opening of transport {transport} is refused: {then}")
+        }
         Event::Close(close) => format!("close with {}", close.code),
         Event::Drain { timeout, close } => match timeout {
             Some(timeout) => {

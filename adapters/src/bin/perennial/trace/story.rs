@@ -133,6 +133,9 @@ impl Story {
             | Event::Drain { .. }
             | Event::Reconnect
             | Event::Purge
+            | Event::Reorder(_)
+            | Event::Release { .. }
+            | Event::Refuse { .. }
             | Event::PauseReads
             | Event::ResumeReads
             | Event::Retry { choice: perennial_core::RetryChoice::Stop, .. }
