@@ -170,6 +170,7 @@ mod error;
 mod event;
 mod frame;
 mod heartbeat;
+mod json;
 mod lifecycle;
 mod liveness;
 mod notice;
@@ -179,11 +180,13 @@ mod output;
 mod phase;
 #[cfg(test)]
 mod regressions;
+pub mod requests;
 mod retry;
 mod rng;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod status;
+pub mod subscriptions;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::{Dialect, Encoded, Encoding, HeartbeatFrames, Meaning, Text, Way};
 use crate::config::{Class, default_id_field};
 use crate::error::EncodeError;
 use crate::frame::Payload;
+use crate::json;
 use read::{Ack, Fields};
 use write::Data;
 
@@ -122,10 +123,10 @@ impl Json {
         {
             return Reading::Consumed(heartbeat);
         }
-        if read::first_byte(text) != Some(b'{') {
+        if json::first_byte(text) != Some(b'{') {
             return Reading::Message { id: None };
         }
-        if let Some(at) = read::too_deep(text, self.parts.config.max_depth) {
+        if let Some(at) = json::too_deep(text, self.parts.config.max_depth) {
             return Reading::TooDeep { at };
         }
         let Some(fields) = Fields::read(text, &self.parts.config.id_field) else {
@@ -200,7 +201,7 @@ impl Dialect for Json {
             return Ok(Encoded { payload, id: Some(id) });
         }
         let Some(id) = context.id else { return Err((payload, EncodeError::IdsExhausted)) };
-        let data = if object.is_some() || read::is_array_or_scalar(text) {
+        let data = if object.is_some() || json::is_array_or_scalar(text) {
             Data::Value(text)
         } else {
             Data::Text(text)

@@ -1,10 +1,6 @@
 //! Reading: the few fields of an object that mean something here, without building the rest.
 
-use core::fmt;
-
-use serde::Deserializer as _;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::json::{Pick, integer, is_number, is_string, pick};
 
 /// The top-level fields that the dialect knows, each value as it stands in the text.
 ///
@@ -35,13 +31,7 @@ impl<'a> Fields<'a> {
     /// Allocates nothing unless values nest two deep or deeper, and then at most a byte for each
     /// level: what is skipped is skipped by iteration.
     pub(super) fn read(text: &'a str, id_field: &str) -> Option<Self> {
-        if first_byte(text) != Some(b'{') {
-            return None;
-        }
-        let mut json = serde_json::Deserializer::from_str(text);
-        let fields = json.deserialize_map(Reader { id_field, fields: Self::default() }).ok()?;
-        json.end().ok()?;
-        Some(fields)
+        Some(pick(text, Reader { id_field, fields: Self::default() })?.fields)
     }
 
     /// Whether the field `type` is the string `kind`.
@@ -72,122 +62,50 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever depth and size, and
-/// not an object: what [`Fields::read`] refuses need not be read again.
-pub(super) fn is_array_or_scalar(text: &str) -> bool {
-    // Most texts that are not JSON show it at once, and need no error to be made.
-    matches!(first_byte(text), Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
-        && serde_json::from_str::<IgnoredAny>(text).is_ok()
-}
-
-/// Where `text` first nests deeper than `max_depth`: the offset in bytes of the bracket that does.
-///
-/// Looks at brackets outside of strings and at nothing else; that the text is JSON is not checked.
-pub(super) fn too_deep(text: &str, max_depth: usize) -> Option<usize> {
-    // Each level takes a byte, so that short texts need no look.
-    if text.len() <= max_depth {
-        return None;
-    }
-    let mut depth = 0_usize;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > max_depth {
-                    return Some(at);
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The first byte after white space (RFC 8259 §2).
-pub(super) fn first_byte(text: &str) -> Option<u8> {
-    text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-}
-
-/// Whether a valid JSON value is a number.
-fn is_number(token: &str) -> bool {
-    token.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-}
-
-/// The value of a valid JSON value that is an integer from 0 to 2^64 - 1, written as one.
-fn integer(token: &str) -> Option<u64> {
-    // A JSON number never begins with the `+` that `parse` would take.
-    token.parse().ok()
-}
-
-/// Whether a valid JSON value is the string `expected`.
-fn is_string(token: &str, expected: &str) -> bool {
-    let Some(inner) = token.strip_prefix('"').and_then(|token| token.strip_suffix('"')) else {
-        return false;
-    };
-    // An escape takes at most six bytes for each byte it means; what is longer cannot be equal,
-    // so that a hostile string is never copied.
-    if !inner.contains('\\') || inner.len() > expected.len().saturating_mul(6) {
-        return inner == expected;
-    }
-    serde_json::from_str::<alloc::string::String>(token).is_ok_and(|string| string == expected)
-}
-
 struct Reader<'a, 'f> {
     id_field: &'f str,
     fields: Fields<'a>,
 }
 
-impl<'a> Reader<'a, '_> {
-    /// The place for the value of this key, given as it stands in the text.
-    fn place(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
-        let fields = &mut self.fields;
+/// A field that means something here.
+#[derive(Clone, Copy)]
+enum Name {
+    Id,
+    Type,
+    Ack,
+    Cumulative,
+    /// `id`, where the configured field has another name.
+    PlainId,
+}
+
+impl<'a> Pick<'a> for Reader<'a, '_> {
+    type Place = Name;
+
+    fn place(&mut self, key: &'a str) -> Option<Name> {
         if is_string(key, self.id_field) {
-            Some(&mut fields.id)
+            Some(Name::Id)
         } else if is_string(key, "type") {
-            Some(&mut fields.kind)
+            Some(Name::Type)
         } else if is_string(key, "ack") {
-            Some(&mut fields.ack)
+            Some(Name::Ack)
         } else if is_string(key, "cumulative") {
-            Some(&mut fields.cumulative)
+            Some(Name::Cumulative)
         } else if is_string(key, "id") {
-            Some(&mut fields.plain_id)
+            Some(Name::PlainId)
         } else {
             None
         }
     }
-}
 
-impl<'de> Visitor<'de> for Reader<'de, '_> {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-        // Keys are taken raw as well: decoded as strings they would refuse a lone surrogate, which
-        // the grammar allows (RFC 8259 §8.2), and with it the whole object.
-        while let Some(key) = map.next_key::<&'de RawValue>()? {
-            match self.place(key.get()) {
-                Some(place) => *place = Some(map.next_value::<&'de RawValue>()?.get()),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(self.fields)
+    fn put(&mut self, name: Name, value: &'a str) {
+        let fields = &mut self.fields;
+        let place = match name {
+            Name::Id => &mut fields.id,
+            Name::Type => &mut fields.kind,
+            Name::Ack => &mut fields.ack,
+            Name::Cumulative => &mut fields.cumulative,
+            Name::PlainId => &mut fields.plain_id,
+        };
+        *place = Some(value);
     }
 }

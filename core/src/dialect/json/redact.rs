@@ -5,12 +5,13 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::iter::repeat_n;
 
-use super::read::{self, Fields};
-use super::write::{self, Escapes};
+use super::read::Fields;
+use super::write;
 use super::{Json, Reading};
 use crate::dialect::redact::{self, filler};
 use crate::dialect::{HeartbeatFrames, Meaning, Way};
 use crate::frame::Payload;
+use crate::json::{self, Escapes};
 
 impl Json {
     pub(super) fn stand_in(&self, payload: &Payload, way: Way, label: u64) -> Payload {
@@ -66,7 +67,7 @@ impl Json {
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return self.with_id(id, size);
         }
-        let stand_in = if object.is_some() || read::is_array_or_scalar(text) {
+        let stand_in = if object.is_some() || json::is_array_or_scalar(text) {
             value(size, label)
         } else {
             words(text, label)
@@ -113,7 +114,7 @@ fn value(size: usize, label: u64) -> String {
 
 /// Text that is no JSON and takes as many escapes as `text`, in an envelope.
 fn words(text: &str, label: u64) -> String {
-    let Escapes { letters, codes } = write::escapes(text);
+    let Escapes { letters, codes } = json::escapes(text);
     let mut words = redact::text(text.len() - letters - codes, label);
     words.extend(repeat_n('\\', letters));
     words.extend(repeat_n('\u{1}', codes));

@@ -160,7 +160,7 @@ proptest! {
         if let Ok(value) = serde_json::from_str::<Value>(&frame)
             && value.to_string().len() == frame.replace(": ", ":").replace(" ,", ",").len()
         {
-            prop_assert_eq!(read::too_deep(&frame, limit).is_some(), depth(&value) > limit);
+            prop_assert_eq!(json::too_deep(&frame, limit).is_some(), depth(&value) > limit);
         }
     }
 }

@@ -1,0 +1,76 @@
+//! Single values, as they stand in the text.
+
+use serde::de::IgnoredAny;
+
+/// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever depth and size, and
+/// not an object: what [`pick`](super::pick) refuses need not be read again.
+pub(crate) fn is_array_or_scalar(text: &str) -> bool {
+    // Most texts that are not JSON show it at once, and need no error to be made.
+    matches!(first_byte(text), Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+        && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// Where `text` first nests deeper than `max_depth`: the offset in bytes of the bracket that does.
+///
+/// Looks at brackets outside of strings and at nothing else; that the text is JSON is not checked.
+pub(crate) fn too_deep(text: &str, max_depth: usize) -> Option<usize> {
+    // Each level takes a byte, so that short texts need no look.
+    if text.len() <= max_depth {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > max_depth {
+                    return Some(at);
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The first byte after white space (RFC 8259 §2).
+pub(crate) fn first_byte(text: &str) -> Option<u8> {
+    text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Whether a valid JSON value is a number.
+pub(crate) fn is_number(token: &str) -> bool {
+    token.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// The value of a valid JSON value that is an integer from 0 to 2^64 - 1, written as one.
+pub(crate) fn integer(token: &str) -> Option<u64> {
+    // A JSON number never begins with the `+` that `parse` would take.
+    token.parse().ok()
+}
+
+/// Whether a valid JSON value is the string `expected`.
+pub(crate) fn is_string(token: &str, expected: &str) -> bool {
+    let Some(inner) = token.strip_prefix('"').and_then(|token| token.strip_suffix('"')) else {
+        return false;
+    };
+    // An escape takes at most six bytes for each byte it means; what is longer cannot be equal,
+    // so that a hostile string is never copied.
+    if !inner.contains('\\') || inner.len() > expected.len().saturating_mul(6) {
+        return inner == expected;
+    }
+    serde_json::from_str::<alloc::string::String>(token).is_ok_and(|string| string == expected)
+}
