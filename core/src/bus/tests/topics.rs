@@ -158,7 +158,7 @@ fn what_is_not_json_has_no_topic() {
         "[{\"a\":1]]",
     ] {
         has_none(&std::format!(r#"{{"type":"a","b":{value}}}"#));
-        has_none(&std::format!(r#"{{"type":"a","b":[{value}}}"#));
+        has_none(&std::format!(r#"{{"type":"a","b":[1,{value}]}}"#));
     }
     for object in [r#"{"type":"a",}"#, r#"{,"type":"a"}"#, r#"{"type"}"#, r#"{"type":"a" "b":1}"#] {
         has_none(object);
