@@ -75,7 +75,7 @@ impl PayloadError {
             // The parser's own words: a fixed list.
             Category::Syntax => Fault::Syntax { what: without_place(error).into() },
             Category::Eof => Fault::Incomplete,
-            Category::Data => Fault::of_data::<T>(&error.to_string()),
+            Category::Data => Fault::of_data::<T>(&without_place(error)),
             // Nothing is read from a stream.
             Category::Io => Fault::Refused,
         };
@@ -233,7 +233,7 @@ const EXPECTED: [&str; 22] = [
 
 /// The expectation at an error's end, if it is among those known, or is the type itself.
 fn expected<T: DeserializeOwned>(text: &str) -> Option<&'static str> {
-    let (_, words) = without_position(text).rsplit_once(", expected ")?;
+    let (_, words) = text.rsplit_once(", expected ")?;
     let name = || {
         let name = Shape::of::<T>().name?;
         let is_it = ["struct ", "enum ", "tuple struct ", "unit struct "]
@@ -248,11 +248,6 @@ fn expected<T: DeserializeOwned>(text: &str) -> Option<&'static str> {
 fn name<T: DeserializeOwned>(text: &str) -> Option<&'static str> {
     let (name, _) = text.split_once('`')?;
     Shape::of::<T>().fields.iter().copied().find(|field| *field == name)
-}
-
-/// Without the line and column that `serde_json` adds.
-fn without_position(text: &str) -> &str {
-    text.rsplit_once(" at line ").map_or(text, |(text, _)| text)
 }
 
 /// The words of an error, without its place.
