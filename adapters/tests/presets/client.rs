@@ -9,7 +9,7 @@ use perennial::{
 };
 use serde_json::Value;
 
-use crate::host::Host;
+use crate::host::{Host, ends};
 use crate::support::{closed, connect, find, until};
 use crate::{
     BEAT, DELAY, assert_still, beating, builder, change, gave_up, refusing, serve, soon, wait,
@@ -97,8 +97,7 @@ fn closing_by_hand_stops_everything() {
     client.close();
     assert_eq!(closed(&mut client).by, ClosedBy::Application);
     assert_eq!(client.counters().dropped, 1);
-    let mut socket = socket;
-    crate::support::drain(&mut socket);
+    ends(socket);
     host.is_left_alone();
 }
 

@@ -22,6 +22,14 @@ pub(crate) struct Peer {
     socket: WebSocket<TcpStream>,
 }
 
+/// Reads a socket to its end, which the client brings about.
+pub(crate) fn ends(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut rest) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+}
+
 impl Host {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

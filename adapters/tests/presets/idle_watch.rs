@@ -48,12 +48,12 @@ fn a_missing_pong_closes_and_a_reconnect_follows() {
     config.heartbeat.deadline = BEAT;
     let mut client = connect(&host.url(), config);
     let mut silent = host.peer();
+    silent.hears("ping");
     let why = find(&mut client, |notice| match notice {
         Notice::Dead { why, .. } => Some(*why),
         _ => None,
     });
     assert_eq!(why, Death::Pong);
-    silent.hears("ping");
     host.peer_after(&mut silent);
 }
 
