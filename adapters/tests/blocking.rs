@@ -76,6 +76,24 @@ fn runs_on_the_callers_thread() {
 }
 
 #[test]
+fn whoever_is_told_the_end_finds_it_at_the_handle() {
+    let server = Server::echo();
+    let mut found = None;
+    let closed = Client::builder(server.url())
+        .config(quick().build().unwrap())
+        .run(|handle, notice| {
+            match notice {
+                Notice::StateChanged { to: State::Open, .. } => handle.close(),
+                Notice::Closed(_) => found = handle.closed(),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(found, Some(closed));
+}
+
+#[test]
 fn many_threads_send_at_once() {
     let server = Server::start(|_, stream| {
         let mut socket = accept(stream);

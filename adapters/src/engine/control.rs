@@ -144,10 +144,12 @@ impl Control {
         *self.shared.lock().connection.counters()
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has. Whoever was told [`Notice::Closed`](perennial_core::Notice::Closed)
+    /// finds the same here.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.shared.lock().closed.clone()
+        let core = self.shared.lock();
+        core.closed.as_ref().or(core.ending.as_ref()).cloned()
     }
 }
 

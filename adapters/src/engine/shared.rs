@@ -50,6 +50,10 @@ pub(crate) struct Core {
     pub(crate) abort: bool,
     /// The application wants a new transport, and too many actions waited when it said so.
     pub(crate) reconnect: bool,
+    /// The end that the application is being told. What still has to be said to the peer may be
+    /// under way.
+    pub(crate) ending: Option<Closed>,
+    /// The end, when everything is done.
     pub(crate) closed: Option<Closed>,
     /// Calls the driver, if it sleeps.
     asleep: Option<Waker>,
@@ -139,6 +143,7 @@ impl Shared {
             resume: false,
             abort: false,
             reconnect: false,
+            ending: None,
             closed: None,
             asleep: None,
             until: None,

@@ -407,6 +407,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if self.notices.is_empty() {
             return None;
         }
+        if let Some(end) = &news.closed {
+            // Whoever is told of it may ask for it.
+            self.shared.lock().ending = Some(end.clone());
+        }
         if !self.sink.put(now, &mut self.notices) && !self.paused {
             self.paused = true;
             self.events.push_back(Event::PauseReads);

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod connect;
+mod defaults;
 mod exit;
 mod load;
 mod outbox;

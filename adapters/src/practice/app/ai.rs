@@ -4,10 +4,12 @@
 //! `{"type":"stream","event_id":…,"content":…}` piece by piece, then
 //! `{"type":"complete","event_id":…}`. Without `stream`, one `complete` carries the whole `content`.
 //! A new prompt, or `{"type":"interrupt"}`, ends a stream under way with
-//! `{"type":"end","event_id":…}`. The answers depend on the seed and the prompt alone, an `event_id`
+//! `{"type":"end","event_id":…}`; a prompt that a connection sends again for want of an ack is no new
+//! one. The answers depend on the seed and the prompt alone, an `event_id`
 //! is never used twice on a server.
 
 use super::super::rng::Rng;
+use super::resends::Resends;
 use super::{Effects, Peer, Program, content, field, kind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -31,13 +33,21 @@ pub(super) struct Ai {
     every: Duration,
     next: u64,
     streams: BTreeMap<u64, Option<Stream>>,
+    resends: Resends,
     /// Which connection a wake belongs to; gone when its stream is.
     wakes: BTreeMap<u64, u64>,
 }
 
 impl Ai {
     pub(super) fn new(seed: u64, every: Duration) -> Self {
-        Self { seed, every, next: 0, streams: BTreeMap::new(), wakes: BTreeMap::new() }
+        Self {
+            seed,
+            every,
+            next: 0,
+            streams: BTreeMap::new(),
+            resends: Resends::default(),
+            wakes: BTreeMap::new(),
+        }
     }
 
     fn end(&mut self, connection: u64, effects: &mut Effects) {
@@ -67,12 +77,15 @@ impl Program for Ai {
         self.streams.insert(peer.connection, None);
     }
 
-    fn text(&mut self, connection: u64, _: &str, json: Option<&Value>, effects: &mut Effects) {
+    fn text(&mut self, connection: u64, text: &str, json: Option<&Value>, effects: &mut Effects) {
         let Some(object) = content(json) else {
             return effects.error(connection, "not a JSON object");
         };
         match (kind(object), field(object, "message")) {
             ("prompt", Some(prompt)) => {
+                if self.resends.before(connection, text, json, 0).is_some() {
+                    return;
+                }
                 self.end(connection, effects);
                 self.next += 1;
                 let (number, event) = (self.next, format!("event-{}", self.next));
@@ -95,6 +108,7 @@ impl Program for Ai {
     }
 
     fn closed(&mut self, connection: u64, _: &mut Effects) {
+        self.resends.forget(connection);
         if let Some(Some(stream)) = self.streams.remove(&connection) {
             self.wakes.remove(&stream.number);
         }
@@ -160,6 +174,25 @@ mod tests {
         assert_eq!(ends[1]["event_id"], "event-2");
         while bench.wake() {}
         assert_eq!(bench.sent(), [], "an ended stream says no more");
+    }
+
+    #[test]
+    fn a_prompt_sent_again_does_not_interrupt_its_own_answer() {
+        let mut bench = bench();
+        let prompt = r#"{"id":1,"data":{"type":"prompt","message":"hello","stream":true}}"#;
+        bench.say(1, prompt);
+        bench.wake();
+        bench.say(1, prompt);
+        while bench.wake() {}
+        let sent = bench.sent();
+        assert!(sent.iter().all(|(_, v)| v["type"] != "end" && v["event_id"] == "event-1"));
+        // With another id it is asked again, and so it is on another connection.
+        bench.say(1, &prompt.replace("1,", "2,"));
+        bench.open(2, "/");
+        bench.say(2, prompt);
+        while bench.wake() {}
+        let completed = bench.sent().into_iter().filter(|(_, v)| v["type"] == "complete");
+        assert_eq!(completed.map(|(to, _)| to).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

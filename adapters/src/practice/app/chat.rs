@@ -6,8 +6,11 @@
 //! `{"type":"join","user":…}` goes to everybody in the room, the newcomer included. When it goes, or
 //! says `{"type":"leave"}`, `{"type":"leave","user":…}` goes to all connections that remain. Chat
 //! messages go to everybody in the room, the sender included, as they came, but for the id: the sender's own
-//! number would clash with other senders' at the receivers, so it is replaced by the room's.
+//! number would clash with other senders' at the receivers, so it is replaced by the room's. What a
+//! connection sends again for want of an ack is passed on again, with the number that it had, so that
+//! receivers can tell.
 
+use super::resends::Resends;
 use super::rooms::Rooms;
 use super::{Effects, Peer, Program, content, field, kind};
 use serde_json::{Value, json};
@@ -16,7 +19,10 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     rooms: Rooms,
+    /// Of the last message in each room. Kept when it is empty: whoever comes back would take
+    /// numbers that begin anew for duplicates.
     numbers: BTreeMap<String, u64>,
+    resends: Resends,
 }
 
 impl Chat {
@@ -56,7 +62,7 @@ impl Program for Chat {
         }
     }
 
-    fn text(&mut self, connection: u64, _: &str, json: Option<&Value>, effects: &mut Effects) {
+    fn text(&mut self, connection: u64, text: &str, json: Option<&Value>, effects: &mut Effects) {
         let Some(object) = content(json) else {
             return effects.error(connection, "not a JSON object");
         };
@@ -66,9 +72,13 @@ impl Program for Chat {
                 let Some(room) = self.rooms.room(connection).map(str::to_owned) else { return };
                 let mut message = object.clone();
                 if json.is_some_and(|outer| outer.get("id").is_some()) {
-                    let number = self.numbers.entry(room.clone()).or_default();
-                    *number += 1;
-                    message.insert("id".into(), (*number).into());
+                    let last = self.numbers.entry(room.clone()).or_default();
+                    let before = self.resends.before(connection, text, json, *last + 1);
+                    let number = before.unwrap_or_else(|| {
+                        *last += 1;
+                        *last
+                    });
+                    message.insert("id".into(), number.into());
                 }
                 self.everybody(&room, &Value::Object(message), effects);
             }
@@ -80,6 +90,7 @@ impl Program for Chat {
     }
 
     fn closed(&mut self, connection: u64, effects: &mut Effects) {
+        self.resends.forget(connection);
         if let Some((room, name)) = self.rooms.leave(connection) {
             let user = name.unwrap_or_else(|| guest(connection));
             self.everybody(&room, &json!({"type": "leave", "user": user}), effects);
@@ -134,6 +145,26 @@ mod tests {
         bench.say(2, r#"{"id":1,"data":{"type":"chat","user":"bob","text":"b"}}"#);
         let ids: Vec<_> = bench.sent().into_iter().map(|(_, v)| v["id"].clone()).collect();
         assert_eq!(ids, [1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_resend_keeps_its_number() {
+        let mut bench = Bench::new(Chat::default());
+        bench.open(1, "/");
+        bench.open(2, "/");
+        bench.say(1, r#"{"type":"join","user":"ann"}"#);
+        bench.sent();
+        let wrapped = |id, text| {
+            let data = json!({"type": "chat", "user": "ann", "text": text});
+            json!({"id": id, "data": data, "timestamp": 5}).to_string()
+        };
+        for (id, text) in [(1, "a"), (2, "b"), (1, "a"), (3, "c")] {
+            bench.say(1, &wrapped(id, text));
+        }
+        let to_bob: Vec<_> = bench.sent().into_iter().filter(|(to, _)| *to == 2).collect();
+        let heard: Vec<_> = to_bob.iter().map(|(_, v)| (&v["text"], v["id"].as_u64())).collect();
+        let same = (&json!("a"), Some(1));
+        assert_eq!(heard, [same, (&json!("b"), Some(2)), same, (&json!("c"), Some(3))]);
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! and is passed to the other players. When there are two or more, `{"type":"gameStart",
 //! "players":[…]}` goes to all, and to each later player on entering. `playerMove` and
 //! `playerAction` are passed to the others with `player` filled in where it is missing and the
-//! sender's message id left out; before `playerJoin` they are an error. Whoever goes is told of as
+//! sender's message id left out; before `playerJoin` they are an error. Without the id nobody could
+//! tell, so what a connection sends again for want of an ack is not passed on again. Whoever goes is told of as
 //! `{"type":"playerLeave","player":…}`.
 
+use super::resends::Resends;
 use super::rooms::Rooms;
 use super::{Effects, Peer, Program, content, field, kind};
 use serde_json::{Map, Value, json};
@@ -16,6 +18,7 @@ use std::collections::BTreeSet;
 pub(super) struct Game {
     rooms: Rooms,
     started: BTreeSet<String>,
+    resends: Resends,
 }
 
 fn player(object: &Map<String, Value>) -> Option<&str> {
@@ -55,7 +58,7 @@ impl Program for Game {
         self.rooms.enter(peer.connection, &peer.path, "game");
     }
 
-    fn text(&mut self, connection: u64, _: &str, json: Option<&Value>, effects: &mut Effects) {
+    fn text(&mut self, connection: u64, text: &str, json: Option<&Value>, effects: &mut Effects) {
         let Some(object) = content(json) else {
             return effects.error(connection, "not a JSON object");
         };
@@ -76,6 +79,9 @@ impl Program for Game {
             // Said again after a reconnect that this server did not notice: nothing new.
             ("playerJoin", Some(_)) => {}
             ("playerMove" | "playerAction", Some(name)) => {
+                if self.resends.before(connection, text, json, 0).is_some() {
+                    return;
+                }
                 message.entry("player").or_insert_with(|| name.into());
                 self.others(connection, &room, &Value::Object(message), effects);
             }
@@ -86,6 +92,7 @@ impl Program for Game {
     }
 
     fn closed(&mut self, connection: u64, effects: &mut Effects) {
+        self.resends.forget(connection);
         let Some((room, name)) = self.rooms.leave(connection) else { return };
         if let Some(name) = name {
             let leave = json!({"type": "playerLeave", "player": name});
@@ -125,5 +132,26 @@ mod tests {
         bench.close(2);
         let leave = json!({"type": "playerLeave", "player": "bob"});
         assert_eq!(bench.sent(), [(1, leave.clone()), (3, leave)]);
+    }
+
+    #[test]
+    fn actions_keep_their_times_and_happen_once() {
+        let mut bench = Bench::new(Game::default());
+        for (n, name) in [(1, "ann"), (2, "bob")] {
+            bench.open(n, "/");
+            bench.say(n, &json!({"type": "playerJoin", "player": name}).to_string());
+        }
+        bench.sent();
+        let action = json!({"type": "playerAction", "action": "jump", "timestamp": 5});
+        let wrapped = json!({"id": 2, "data": action, "timestamp": 6}).to_string();
+        bench.say(1, &wrapped);
+        bench.say(1, &wrapped);
+        let mut passed = action;
+        passed["player"] = "ann".into();
+        assert_eq!(bench.sent(), [(2, passed.clone())]);
+        // Without an id it is another one.
+        bench.say(1, &passed.to_string());
+        bench.say(1, &passed.to_string());
+        assert_eq!(bench.sent(), [(2, passed.clone()), (2, passed)]);
     }
 }

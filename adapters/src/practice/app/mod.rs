@@ -3,6 +3,7 @@
 mod ai;
 mod chat;
 mod game;
+mod resends;
 mod rooms;
 mod ticker;
 

@@ -1,0 +1,208 @@
+//! `Config::manager()`.
+
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::Duration;
+
+use perennial::core::{DialectConfig, HeartbeatFrames, RetryChoice};
+use perennial::practice::{CloseAfter, Faults};
+use perennial::{Backoff, ClosedBy, Config, Death, HeartbeatStyle, Jitter, Notice, State};
+
+use crate::host::Host;
+use crate::support::{closed, connect, find, text, until};
+use crate::{BEAT, assert_still, beating, builder, gave_up, refusing, serve, soon};
+
+const PING: &str = r#"{"type":"ping"}"#;
+const PONG: &str = r#"{"type":"pong"}"#;
+
+#[test]
+fn its_own_times() {
+    let config = Config::manager();
+    assert_eq!(config.retry.max_attempts, Some(1 + 10), "the first dial, and 10 reconnects");
+    assert_eq!(config.retry.backoff, Backoff::Constant { base: Duration::from_secs(3) });
+    assert_eq!(config.retry.jitter, Jitter::None);
+    assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+    assert!(config.connect.auto && !config.connect.fail_fast);
+    let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
+    let HeartbeatFrames::Json { ping, pong, timestamp } = &json.heartbeat else {
+        panic!("{:?}", json.heartbeat)
+    };
+    assert_eq!((ping.as_str(), pong.as_str(), *timestamp), ("ping", "pong", false));
+}
+
+#[test]
+fn a_json_ping_goes_out_and_its_pong_is_consumed() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), beating(Config::manager()));
+    let mut peer = host.peer();
+    for round in ["one", "two", "three"] {
+        peer.hears(PING);
+        peer.says(PONG);
+        peer.says(&format!(r#"{{"type":"news","round":"{round}"}}"#));
+        peer.says(round);
+        // What is no pong comes as it was said, JSON or not.
+        assert_eq!(text(&mut client), format!(r#"{{"type":"news","round":"{round}"}}"#));
+        assert_eq!(text(&mut client), round);
+    }
+    assert!(client.status().rtt.is_some(), "a pong was taken for the answer to its ping");
+}
+
+#[test]
+fn a_close_leads_to_one_reconnect() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), soon(Config::manager()));
+    let peer = host.peer();
+    peer.closes(1000);
+    let peer = host.peer();
+    peer.resets();
+    // An error and a close.
+    let peer = host.peer();
+    peer.closes_and_resets(1001);
+    let mut peer = host.peer();
+    peer.says("here");
+    assert_eq!(text(&mut client), "here");
+    host.is_left_alone();
+    let status = client.status();
+    assert_eq!((status.state, status.counters.reconnects), (State::Open, 3));
+}
+
+#[test]
+fn closing_by_hand_is_final() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), soon(Config::manager()));
+    let peer = host.peer();
+    until(&mut client, State::Open);
+    client.close();
+    peer.hears_goodbye(1000);
+    let closed = closed(&mut client);
+    assert_eq!((closed.by, closed.code, closed.clean), (ClosedBy::Application, 1000, true));
+    assert_eq!(client.state(), State::Closed);
+    client.reconnect();
+    host.is_left_alone();
+}
+
+#[test]
+fn closing_by_hand_is_final_when_a_reconnect_is_pending() {
+    let mut host = Host::new();
+    let builder = builder(&host.url(), soon(Config::manager()));
+    // In the callback nothing happens meanwhile: the reconnect is pending for certain.
+    let run = thread::spawn(move || {
+        builder.run(|_, notice| match notice {
+            Notice::Retrying { .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    });
+    host.peer().resets();
+    assert_eq!(run.join().unwrap().unwrap().by, ClosedBy::Application);
+    host.is_left_alone();
+}
+
+#[test]
+fn no_more_than_10_reconnects() {
+    let server = refusing();
+    let mut client = connect(&server.url(), soon(Config::manager()));
+    let end = closed(&mut client);
+    assert_eq!((end.by, end.reason.status()), (ClosedBy::Policy, Some(503)));
+    assert!(gave_up(&end), "{}", end.reason);
+    assert_still(&server, |server| server.stats().tcp_accepts);
+    assert_eq!(server.stats().refused, 1 + 10);
+}
+
+#[test]
+fn no_more_than_10_reconnects_to_a_server_that_hangs_up() {
+    let close = CloseAfter { code: 1001, reason: "not now".to_owned(), messages: 0 };
+    let server = serve(Faults { close_after: Some(close), ..Faults::default() });
+    let mut client = connect(&server.url(), soon(Config::manager()));
+    let end = closed(&mut client);
+    assert_eq!((end.by, end.code), (ClosedBy::Policy, 1001));
+    assert!(gave_up(&end) && end.reason.to_string().contains("not now"), "{}", end.reason);
+    assert_still(&server, |server| server.stats().tcp_accepts);
+    assert_eq!(server.stats().upgrades, 1 + 10);
+}
+
+#[test]
+fn reconnecting_by_hand_counts_anew() {
+    let server = refusing();
+    let mut held = false;
+    // Before the fourth attempt it would wait longer than any test.
+    let builder = builder(&server.url(), soon(Config::manager())).on_retry(move |context| {
+        if context.attempt == 4 && !std::mem::replace(&mut held, true) {
+            RetryChoice::After(Duration::from_secs(3_600))
+        } else {
+            RetryChoice::Keep
+        }
+    });
+    let mut client = builder.connect().unwrap();
+    find(&mut client, |notice| match notice {
+        Notice::Retrying { attempt: 4, .. } => Some(()),
+        _ => None,
+    });
+    client.reconnect();
+    let attempt = find(&mut client, |notice| match notice {
+        Notice::Dialing { attempt, .. } => Some(*attempt),
+        _ => None,
+    });
+    assert_eq!(attempt, 1);
+    let end = closed(&mut client);
+    assert!(gave_up(&end), "{}", end.reason);
+    assert_eq!(server.stats().refused, 3 + 11, "all of them are there again");
+}
+
+#[test]
+fn a_missing_pong_closes_the_link() {
+    let mut host = Host::new();
+    let mut config = beating(Config::manager());
+    config.heartbeat.deadline = BEAT;
+    let mut client = connect(&host.url(), config);
+    let mut silent = host.peer();
+    silent.hears(PING);
+    let why = find(&mut client, |notice| match notice {
+        Notice::Dead { why, .. } => Some(*why),
+        _ => None,
+    });
+    assert_eq!(why, Death::Pong);
+    host.peer_after(&mut silent);
+}
+
+#[test]
+fn what_is_sent_while_down_goes_out_in_order() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), soon(Config::manager()));
+    // Nothing is answered yet.
+    client.send("a").unwrap();
+    client.send("b").unwrap();
+    let mut peer = host.peer();
+    peer.hears("a");
+    peer.hears("b");
+    peer.resets();
+    until(&mut client, State::Reconnecting);
+    client.send("c").unwrap();
+    client.send(r#"{"type":"d"}"#).unwrap();
+    assert_eq!(client.status().queued, 2);
+    let mut peer = host.peer();
+    client.send("e").unwrap();
+    for text in ["c", r#"{"type":"d"}"#, "e"] {
+        peer.hears(text);
+    }
+}
+
+#[test]
+fn the_status_tells_what_it_told() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), soon(Config::manager()));
+    assert_eq!(client.state(), State::Connecting);
+    let peer = host.peer();
+    until(&mut client, State::Open);
+    peer.resets();
+    until(&mut client, State::Reconnecting);
+    let status = client.status();
+    assert!(status.last_error.is_some_and(|error| error.contains("reset")));
+    let peer = host.peer();
+    until(&mut client, State::Open);
+    assert_eq!((client.state(), client.counters().reconnects), (State::Open, 1));
+    client.close();
+    peer.hears_goodbye(1000);
+    assert_eq!(closed(&mut client).by, ClosedBy::Application);
+    assert_eq!(client.closed().map(|closed| closed.by), Some(ClosedBy::Application));
+}
