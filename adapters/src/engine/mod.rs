@@ -10,6 +10,9 @@ mod inbox;
 mod journal;
 mod link;
 mod lookup;
+// Whoever fetches from it is in the layer above.
+#[cfg_attr(not(test), expect(dead_code))]
+mod mailbox;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
 mod network;
@@ -17,6 +20,7 @@ mod race;
 mod recording;
 mod route;
 mod shared;
+mod signal;
 mod sink;
 #[cfg(feature = "proxy")]
 mod tunnel;
