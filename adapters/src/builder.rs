@@ -8,8 +8,8 @@ use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{
-    Control, Dialing, Hook, Inbox, Journal, Meter, Parts, Preparer, Recording, RetryHook, Routes,
-    Shared,
+    Board, Control, Dialing, Hook, Inbox, Journal, Listeners, Loss, Meter, Parts, Preparer,
+    Recording, RetryHook, Routes, Shared, StateChange,
 };
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
@@ -46,6 +46,8 @@ pub struct Builder {
     proxy: Wish,
     on_request: Option<Hook>,
     on_retry: Option<RetryHook>,
+    listeners: Listeners,
+    history: usize,
     reports: bool,
     seed: Option<u64>,
     name: Option<String>,
@@ -76,6 +78,8 @@ impl Builder {
             proxy: Wish::default(),
             on_request: None,
             on_retry: None,
+            listeners: Listeners::default(),
+            history: 0,
             reports: false,
             seed: None,
             name: None,
@@ -189,6 +193,33 @@ impl Builder {
         self
     }
 
+    /// Adds a state listener: called once for every change of the state, in order, before the client
+    /// can receive anything that came after it. It may send and command.
+    ///
+    /// It runs on the thread or in the task that drives the connection just then. While it takes its
+    /// time the connection neither reads nor writes: what must wait belongs elsewhere. One that
+    /// panics ends the connection. Listeners are dropped with the end; a driver that is dropped
+    /// before the end calls nobody.
+    pub fn on_state(self, listener: impl FnMut(&StateChange) + Send + 'static) -> Self {
+        self.listeners.add_on_state(Box::new(listener));
+        self
+    }
+
+    /// Adds a loss listener: called whenever an open connection was lost, after the state listeners,
+    /// in the same way. A close by this side is no loss.
+    pub fn on_loss(self, listener: impl FnMut(&Loss) + Send + 'static) -> Self {
+        self.listeners.add_on_loss(Box::new(listener));
+        self
+    }
+
+    /// How many messages [views](crate::View) can look back upon: the last so many that were
+    /// received, and no more than 1 MiB of payload. Default 0, which keeps none. They are kept
+    /// whether there is a view or not.
+    pub fn history(mut self, messages: usize) -> Self {
+        self.history = messages;
+        self
+    }
+
     /// Whether the notices about single messages, duplicates, pongs and room are told too. Default
     /// off. With it on they must be fetched: a consumer that lags by `inbox.max_messages` of them
     /// has `send` wait, or be refused.
@@ -270,7 +301,9 @@ impl Builder {
             .record
             .map(|record| Recording::new(record, config.clone(), dialect.clone(), seed, now));
         let connection = Connection::new(config.clone(), dialect, seed, now);
-        let shared = Arc::new(Shared::new(connection, recording, clock, inbox));
+        let board = Board::new(self.history);
+        let shared =
+            Arc::new(Shared::new(connection, recording, clock, inbox, board, self.listeners));
         let parts = Parts {
             shared: Arc::clone(&shared),
             config,

@@ -191,6 +191,21 @@ impl fmt::Display for Timeout {
 
 impl std::error::Error for Timeout {}
 
+/// A subscriber that fell so far behind that it was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lagged;
+
+impl fmt::Display for Lagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the subscriber fell behind and was cut off: fetch sooner, give it more room, or have \
+             its oldest messages make room",
+        )
+    }
+}
+
+impl std::error::Error for Lagged {}
+
 /// A connection that is not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotOpen {

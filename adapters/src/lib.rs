@@ -73,6 +73,38 @@
 //! # Ok::<(), perennial::Error>(())
 //! ```
 //!
+//! The [state listeners](blocking::Builder::on_state) are called with the old state and the new one,
+//! once for every change and in order; [`Control::on_state`] adds one later, until its guard is
+//! dropped. The [loss listeners](blocking::Builder::on_loss) hear why an open connection was lost, how
+//! long it was open and what waits for the next. Like the retry hook they run where the connection is
+//! driven, and must not block; a hook that panics ends the connection.
+//!
+//! # One connection, seen from everywhere
+//!
+//! [`Control::view`] gives each part of a program that shows the connection a [`View`] of its own: the
+//! state, the outage and the wait, the round trip, what is queued, the last error, the latest message,
+//! and with [`Builder::history`](blocking::Builder::history) those before it. It takes nothing from
+//! the client. `wait_changed` blocks until something has changed, `changed` awaits it; who is slow to
+//! look sees the latest, not each.
+//!
+//! ```no_run
+//! use perennial::blocking::Client;
+//! use perennial::Duration;
+//!
+//! let client = Client::builder("wss://example.com/feed")
+//!     .history(100)
+//!     .on_state(|change| println!("{} -> {}", change.old, change.new))
+//!     .on_loss(|loss| println!("lost after {:?}: {}", loss.open_for, loss.reason))
+//!     .connect()?;
+//! let mut view = client.view();
+//! std::thread::spawn(move || {
+//!     while let Ok(Some(now)) = view.wait_changed(Duration::MAX) {
+//!         println!("{}, {} received, {} queued", now.state, now.received, now.queued);
+//!     }
+//! });
+//! # Ok::<(), perennial::Error>(())
+//! ```
+//!
 //! # A request of the ecosystem's
 //!
 //! Wherever a URL is taken, an [`http::Request`], or anything else that is an [`IntoRequest`], is
@@ -126,6 +158,7 @@
 //! * `asynchronous`: the client for any runtime; `smol`, `async_std` and `tokio` bring theirs.
 //! * [`Config`]: every limit, default and preset; checked when it is built, and the same in JSON.
 //! * [`Notice`]: what a program is told besides messages. [`Status`]: a snapshot for dashboards.
+//!   [`View`]: what several parts of a program show.
 //! * [`Error`], [`SendError`], [`NotOpen`]: what can go wrong. [`Closed`]: how it ended.
 //! * [`core`]: the state machine that decides everything, for a loop or a protocol of one's own.
 //!   What is here opens sockets, moves frames and sleeps.
@@ -250,7 +283,7 @@ pub mod tokio;
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use builder::{Builder, RetryContext};
 #[cfg(any(feature = "blocking", feature = "async"))]
-pub use engine::Control;
+pub use engine::{Control, ListenerGuard, Loss, Snapshot, Stamped, StateChange, View};
 pub use error::{Error, NotOpen, Refusal, SendError, Timeout};
 pub use into_request::IntoRequest;
 pub use perennial_core as core;

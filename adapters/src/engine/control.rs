@@ -9,7 +9,9 @@ use perennial_core::{
     Status, code,
 };
 
+use super::listeners::{ListenerGuard, StateChange};
 use super::shared::{Access, Shared};
+use super::view::View;
 use crate::error::{Refusal, SendError};
 
 /// The commands that never wait, the same for every driver. To be used from any thread or task.
@@ -130,6 +132,19 @@ impl Control {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().connection.status()
+    }
+
+    /// A view of the connection, for a part of the program that shows it: see [`View`].
+    #[must_use]
+    pub fn view(&self) -> View {
+        View::new(&self.shared)
+    }
+
+    /// Has `listener` called at every change of the state that is told from now on, until the guard
+    /// is dropped; a call that goes on just then is not waited for. See
+    /// [`Builder::on_state`](crate::Builder::on_state).
+    pub fn on_state(&self, listener: impl FnMut(&StateChange) + Send + 'static) -> ListenerGuard {
+        ListenerGuard::new(&self.shared, Box::new(listener))
     }
 
     /// The state.

@@ -4,12 +4,17 @@
 //! between them.
 
 mod ahead;
+mod board;
 mod control;
 mod dial;
 mod inbox;
 mod journal;
 mod link;
+mod listeners;
 mod lookup;
+// Whoever fetches from it is in the layer above.
+#[cfg_attr(not(test), expect(dead_code))]
+mod mailbox;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
 mod network;
@@ -17,12 +22,16 @@ mod race;
 mod recording;
 mod route;
 mod shared;
+mod signal;
 mod sink;
 #[cfg(feature = "proxy")]
 mod tunnel;
 mod turn;
+mod view;
 mod wire;
 
+pub(crate) use board::Board;
+pub use board::Stamped;
 pub use control::Control;
 pub(crate) use dial::Dialing;
 #[cfg(feature = "blocking")]
@@ -31,6 +40,8 @@ pub(crate) use inbox::Fetched;
 pub(crate) use inbox::is_report;
 pub(crate) use inbox::{Batch, Found, Inbox};
 pub(crate) use journal::Journal;
+pub(crate) use listeners::Listeners;
+pub use listeners::{ListenerGuard, Loss, StateChange};
 pub(crate) use lookup::{Hook, Preparer};
 pub(crate) use meter::Meter;
 pub(crate) use network::{AfterShortRead, Network, Socket};
@@ -46,3 +57,4 @@ pub(crate) use shared::Ticket;
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;
 pub(crate) use turn::{Engine, Parts, RetryHook, Turn};
+pub use view::{Snapshot, View};

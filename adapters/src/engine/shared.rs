@@ -11,7 +11,9 @@ use perennial_core::{
     Event, Instant, Notice, Reason, Rejected, TransportId, code,
 };
 
+use super::board::Board;
 use super::inbox::{Batch, Fetched, Found, Inbox};
+use super::listeners::Listeners;
 use super::lookup::Prepared;
 use super::recording::Recording;
 use crate::clock::Clock;
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     changed: Condvar,
     clock: Clock,
     pub(crate) inbox: Inbox,
+    pub(crate) board: Board,
+    pub(crate) listeners: Listeners,
 }
 
 /// The state machine, and what else the driver must see before it sleeps.
@@ -134,6 +138,8 @@ impl Shared {
         recording: Option<Box<Recording>>,
         clock: Clock,
         inbox: Inbox,
+        board: Board,
+        listeners: Listeners,
     ) -> Self {
         let core = Core {
             connection,
@@ -155,7 +161,8 @@ impl Shared {
             announced: false,
             crowded: false,
         };
-        Self { core: Mutex::new(core), changed: Condvar::new(), clock, inbox }
+        let (core, changed) = (Mutex::new(core), Condvar::new());
+        Self { core, changed, clock, inbox, board, listeners }
     }
 
     /// The state machine. A panic of a thread that held it cannot have left it half changed in a
@@ -193,6 +200,17 @@ impl Shared {
         core.announce();
     }
 
+    /// Shows what came at `at` to views and listeners, which want little of it: with `shows` there
+    /// is more among it than messages and reports.
+    pub(crate) fn show(&self, at: Instant, notices: &[Notice], shows: bool) {
+        if shows || self.board.keeps_messages() {
+            self.board.note(at, notices);
+        }
+        if shows {
+            self.listeners.note(self, at, notices);
+        }
+    }
+
     /// The end. Whoever waits for anything is released.
     pub(crate) fn finish(&self, closed: &Closed) -> Closed {
         let mut core = self.lock();
@@ -202,6 +220,8 @@ impl Shared {
         }
         core.announce();
         drop(core);
+        self.board.finish(&closed);
+        self.listeners.finish();
         self.inbox.finish();
         closed
     }

@@ -96,6 +96,8 @@ struct News {
     closed: Option<Closed>,
     /// Something that a handle may wait for.
     somebody_waits: bool,
+    /// Something that views show, besides messages.
+    shows: bool,
 }
 
 /// What the state machine has to say.
@@ -384,16 +386,25 @@ impl<N: Network, S: Sink> Engine<N, S> {
             self.journal.note(notice);
             self.meter.note(notice);
             match notice {
-                Notice::Closed(end) => news.closed = Some(end.clone()),
-                Notice::StateChanged { .. } | Notice::Writable => news.somebody_waits = true,
-                Notice::Retrying { .. } => self.ask_retry_hook(at),
+                Notice::Closed(end) => {
+                    news.closed = Some(end.clone());
+                    news.shows = true;
+                }
+                Notice::StateChanged { .. } => {
+                    news.somebody_waits = true;
+                    news.shows = true;
+                }
+                Notice::Writable => news.somebody_waits = true,
+                Notice::Retrying { .. } => {
+                    news.shows = true;
+                    self.ask_retry_hook(at);
+                }
+                Notice::Dialing { .. } | Notice::Suspended { .. } => news.shows = true,
                 Notice::Message(_)
                 | Notice::Duplicate { .. }
                 | Notice::Flushed { .. }
                 | Notice::Acknowledged { .. }
                 | Notice::Undelivered { .. }
-                | Notice::Dialing { .. }
-                | Notice::Suspended { .. }
                 | Notice::Pong { .. }
                 | Notice::Dead { .. }
                 | Notice::Warning(_) => {}
@@ -411,6 +422,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             // Whoever is told of it may ask for it.
             self.shared.lock().ending = Some(end.clone());
         }
+        self.shared.show(now, &self.notices, news.shows);
         if !self.sink.put(now, &mut self.notices) && !self.paused {
             self.paused = true;
             self.events.push_back(Event::PauseReads);

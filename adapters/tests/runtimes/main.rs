@@ -11,6 +11,7 @@ mod handles;
 mod join;
 mod own;
 mod proxy;
+mod view;
 
 use std::future::Future;
 use std::time::Duration;

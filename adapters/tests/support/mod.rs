@@ -66,6 +66,19 @@ impl Server {
     }
 }
 
+/// A server that hangs up on its first client after the first message, and returns every message to
+/// the others.
+pub fn two_lives() -> Server {
+    Server::start(|number, stream| {
+        let mut socket = accept(stream);
+        if number == 0 {
+            let _ = socket.read();
+        } else {
+            echo(socket);
+        }
+    })
+}
+
 /// The server's side of the handshake.
 pub fn accept<S: Read + Write>(stream: S) -> WebSocket<S> {
     match tungstenite::accept(stream) {
