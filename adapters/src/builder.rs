@@ -3,17 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use perennial_core::bus::Routing;
+use perennial_core::requests::Correlation;
+use perennial_core::session::{Asks, Session, SessionConfig};
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
 use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{
-    Board, Control, Dialing, Hook, Inbox, Journal, Listeners, Loss, Meter, Parts, Preparer,
-    Recording, RetryHook, Routes, Shared, StateChange,
+    Board, Control, Core, Dialing, Hook, Hooks, Inbox, Journal, Listeners, Loss, Meter, OpenHook,
+    Parts, Preparer, QueueHook, Recording, RetryHook, Routes, Shared, StateChange,
 };
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
 use crate::mapping;
+use crate::opening::{Opening, Queue};
 #[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, Wish};
 use crate::record::Record;
@@ -48,6 +52,9 @@ pub struct Builder {
     on_retry: Option<RetryHook>,
     listeners: Listeners,
     history: usize,
+    on_open: Option<OpenHook>,
+    on_queue: Option<QueueHook>,
+    session: SessionConfig,
     reports: bool,
     seed: Option<u64>,
     name: Option<String>,
@@ -80,6 +87,9 @@ impl Builder {
             on_retry: None,
             listeners: Listeners::default(),
             history: 0,
+            on_open: None,
+            on_queue: None,
+            session: SessionConfig::default(),
             reports: false,
             seed: None,
             name: None,
@@ -220,6 +230,74 @@ impl Builder {
         self
     }
 
+    /// Sets the open hook: called after each open, before anything else is sent. It sends what must
+    /// come first, such as a login or joins, and may wait for the server's answer:
+    ///
+    /// ```no_run
+    /// # let builder = perennial::Builder::new("ws://127.0.0.1:9001/");
+    /// use perennial::{HookError, Reply};
+    ///
+    /// let builder = builder.on_open(|opening| {
+    ///     opening.send(r#"{"type":"login","user":"ann"}"#)?;
+    ///     opening.expect(|message| match message.as_text() {
+    ///         Some(r#"{"type":"welcome"}"#) => Ok(Reply::Done),
+    ///         Some(r#"{"type":"denied"}"#) => Err(HookError::Stop("the login was denied".into())),
+    ///         _ => Ok(Reply::Other),
+    ///     });
+    ///     Ok(())
+    /// });
+    /// ```
+    ///
+    /// [`HookError::Retry`] fails the transport, and the next attempt follows by the config's rules;
+    /// [`HookError::Stop`] closes the connection for good. The whole opening may take the config's
+    /// `opening.timeout`, or it fails the transport. The hook runs where the retry hook does, and must
+    /// not block.
+    pub fn on_open(
+        mut self,
+        hook: impl FnMut(&mut Opening) -> Result<(), HookError> + Send + 'static,
+    ) -> Self {
+        self.on_open = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets the queue hook: called after each open, when all that must come first is said, if
+    /// something waits to be sent. It may look at that, take messages back, and change their order.
+    /// It runs where the retry hook does, and must not block.
+    ///
+    /// ```no_run
+    /// # let builder = perennial::Builder::new("ws://127.0.0.1:9001/");
+    /// // Of all that piled up in the outage only the last message is worth sending.
+    /// let builder = builder.on_queue(|queue| {
+    ///     let seqs: Vec<_> = queue.messages().iter().map(|message| message.seq).collect();
+    ///     if let Some((_last, others)) = seqs.split_last() {
+    ///         others.iter().for_each(|seq| queue.drop(*seq));
+    ///     }
+    /// });
+    /// ```
+    pub fn on_queue(mut self, hook: impl FnMut(&mut Queue) + Send + 'static) -> Self {
+        self.on_queue = Some(Box::new(hook));
+        self
+    }
+
+    /// Says how messages find their subscribers, answers their requests, and what becomes of
+    /// subscriptions that are not confirmed. Its `asks` follow from the hooks that are set.
+    pub fn session(mut self, session: SessionConfig) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// Says how a message's topic is found. Default: the string in the JSON field `type`.
+    pub fn routing(mut self, routing: Routing) -> Self {
+        self.session.routing = routing;
+        self
+    }
+
+    /// Says how an answer finds its request. Default: JSON-RPC 2.0.
+    pub fn correlation(mut self, correlation: Correlation) -> Self {
+        self.session.correlation = correlation;
+        self
+    }
+
     /// Whether the notices about single messages, duplicates, pongs and room are told too. Default
     /// off. With it on they must be fetched: a consumer that lags by `inbox.max_messages` of them
     /// has `send` wait, or be refused.
@@ -285,6 +363,8 @@ impl Builder {
         if config.wall_clock_origin_ms == 0 {
             config.wall_clock_origin_ms = unix_ms();
         }
+        // The session lets the queue flow, once all that must come first is said.
+        config.opening.hold = true;
         let config = config.build().map_err(Error::Config)?;
         let dialing = Dialing {
             limits: mapping::web_socket_config(&config),
@@ -302,14 +382,18 @@ impl Builder {
             .map(|record| Recording::new(record, config.clone(), dialect.clone(), seed, now));
         let connection = Connection::new(config.clone(), dialect, seed, now);
         let board = Board::new(self.history);
-        let shared =
-            Arc::new(Shared::new(connection, recording, clock, inbox, board, self.listeners));
+        let mut session = self.session;
+        session.asks = Asks { login: self.on_open.is_some(), queue: self.on_queue.is_some() };
+        let session = Session::new(session, now).map_err(Error::Config)?;
+        let core = Core::new(connection, recording, session);
+        let shared = Arc::new(Shared::new(core, clock, inbox, board, self.listeners));
         let parts = Parts {
             shared: Arc::clone(&shared),
             config,
             dialing,
             preparer: Preparer::new(request, routes, self.on_request),
             retry_hook: self.on_retry,
+            hooks: Hooks::new(self.on_open, self.on_queue),
             journal,
             meter: Meter::new(self.name.as_deref()),
         };

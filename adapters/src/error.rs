@@ -4,7 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use perennial_core::{Closed, ConfigError, EncodeError, Outgoing, Rejected};
+use perennial_core::requests::{self, Answer, Outcome, Request, RequestRejected};
+use perennial_core::session;
+use perennial_core::subscriptions::{Subscription, SubscriptionRejected};
+use perennial_core::{Closed, ConfigError, EncodeError, Fate, Outgoing, Rejected};
 
 /// Why a connection could not be set up.
 #[derive(Debug)]
@@ -154,12 +157,9 @@ impl SendError {
     }
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            Refusal::Full if self.message.ahead => {
-                f.write_str("too many messages wait to go ahead: send it when some are sent")
-            }
+        match *self {
             Refusal::Full => {
                 f.write_str("the outbox is full: send again later, or raise its limits")
             }
@@ -177,7 +177,161 @@ impl fmt::Display for SendError {
     }
 }
 
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.refusal == Refusal::Full && self.message.ahead {
+            return f.write_str("too many messages wait to go ahead: send it when some are sent");
+        }
+        self.refusal.fmt(f)
+    }
+}
+
 impl std::error::Error for SendError {}
+
+/// A subscriber that fell so far behind that it was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lagged;
+
+impl fmt::Display for Lagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the subscriber fell behind and was cut off: fetch sooner, give it more room, or have \
+             its oldest messages make room",
+        )
+    }
+}
+
+impl std::error::Error for Lagged {}
+
+/// A request that was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It cannot be made, or there are too many. The request is in it.
+    Rejected(RequestRejected),
+    /// Its message was not accepted.
+    NotSent {
+        /// The request.
+        request: Request,
+        /// Why its message was not accepted.
+        refusal: Refusal,
+    },
+}
+
+impl RequestError {
+    pub(crate) fn from_core(error: session::RequestError) -> Self {
+        match error {
+            session::RequestError::Rejected(rejected) => RequestError::Rejected(rejected),
+            session::RequestError::NotSent { request, rejected } => {
+                let refusal = SendError::from_rejected(rejected)
+                    .map_or(Refusal::Closed, |error| error.refusal);
+                RequestError::NotSent { request, refusal }
+            }
+        }
+    }
+
+    pub(crate) fn closed(request: Request) -> Self {
+        RequestError::NotSent { request, refusal: Refusal::Closed }
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn into_request(self) -> Request {
+        match self {
+            RequestError::Rejected(rejected) => rejected.into_request(),
+            RequestError::NotSent { request, .. } => request,
+        }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestError::Rejected(rejected) => write!(f, "{rejected}"),
+            RequestError::NotSent { refusal, .. } => write!(f, "{refusal}"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// A request that ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFailed {
+    /// The server answered with an error.
+    Refused(requests::Refusal),
+    /// No answer came in time. The server may have acted.
+    TimedOut,
+    /// It was taken back. If it was sent before, the server may have acted.
+    Cancelled,
+    /// It was sent on a transport that was lost before an answer came. The server may have acted.
+    Lost,
+    /// Its message was given up, as the fate tells.
+    Undelivered(Fate),
+    /// The connection closed before an answer came. If it was sent before, the server may have acted.
+    Closed,
+}
+
+impl RequestFailed {
+    /// What an outcome comes to.
+    pub(crate) fn judge(outcome: Outcome) -> Result<Answer, Self> {
+        Err(match outcome {
+            Outcome::Answered(answer) => return Ok(answer),
+            Outcome::Refused(refusal) => RequestFailed::Refused(refusal),
+            Outcome::TimedOut => RequestFailed::TimedOut,
+            Outcome::Cancelled => RequestFailed::Cancelled,
+            Outcome::Lost => RequestFailed::Lost,
+            Outcome::Undelivered(fate) => RequestFailed::Undelivered(fate),
+            Outcome::Closed => RequestFailed::Closed,
+        })
+    }
+}
+
+impl fmt::Display for RequestFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestFailed::Refused(refusal) => match refusal.rpc() {
+                Some(error) => write!(f, "the server refused the request with code {}", error.code),
+                None => f.write_str("the server refused the request"),
+            },
+            RequestFailed::TimedOut => f.write_str("no answer came in time"),
+            RequestFailed::Cancelled => f.write_str("the request was taken back"),
+            RequestFailed::Lost => {
+                f.write_str("the connection was lost before the request was answered")
+            }
+            RequestFailed::Undelivered(fate) => {
+                write!(f, "the request was not delivered: {}", fate.reason())
+            }
+            RequestFailed::Closed => {
+                f.write_str("the connection closed before the request was answered")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RequestFailed {}
+
+/// A subscription that was not taken. It comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// There are too many. The subscription is in it.
+    Rejected(SubscriptionRejected),
+    /// The connection is closed.
+    Closed(Subscription),
+}
+
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SubscribeError::Rejected(rejected) => write!(f, "{rejected}"),
+            SubscribeError::Closed(_) => f.write_str("the connection is closed"),
+        }
+    }
+}
+
+impl std::error::Error for SubscribeError {}
 
 /// Nothing happened within the time that the caller wanted to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,21 +344,6 @@ impl fmt::Display for Timeout {
 }
 
 impl std::error::Error for Timeout {}
-
-/// A subscriber that fell so far behind that it was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lagged;
-
-impl fmt::Display for Lagged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the subscriber fell behind and was cut off: fetch sooner, give it more room, or have \
-             its oldest messages make room",
-        )
-    }
-}
-
-impl std::error::Error for Lagged {}
 
 /// A connection that is not open.
 #[derive(Clone, Debug, PartialEq, Eq)]

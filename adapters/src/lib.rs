@@ -265,7 +265,11 @@ mod engine;
 mod error;
 mod handshake;
 mod into_request;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod listen;
 mod mapping;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod opening;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "proxy")]
@@ -283,9 +287,16 @@ pub mod tokio;
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use builder::{Builder, RetryContext};
 #[cfg(any(feature = "blocking", feature = "async"))]
-pub use engine::{Control, ListenerGuard, Loss, Snapshot, Stamped, StateChange, View};
-pub use error::{Error, NotOpen, Refusal, SendError, Timeout};
+pub use engine::{Control, ListenerGuard, Loss, Snapshot, Stamped, Standing, StateChange, View};
+pub use error::{
+    Error, Lagged, NotOpen, Refusal, RequestError, RequestFailed, SendError, SubscribeError,
+    Timeout,
+};
 pub use into_request::IntoRequest;
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub use listen::{Listen, SlowConsumer, TopicError};
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub use opening::{Opening, Queue, Reply, Waiting};
 pub use perennial_core as core;
 pub use perennial_core::{
     Advice, Backoff, ByteString, Bytes, Class, CloseFrame, CloseRule, Closed, ClosedBy, Config,
@@ -293,6 +304,7 @@ pub use perennial_core::{
     HeartbeatStyle, Jitter, Message, Notice, Outgoing, Overflow, Payload, ReadyState, Reason,
     Rejected, RetryChoice, Seq, State, Status, TransportId, Warning,
 };
+pub use perennial_core::{bus, requests, session, subscriptions};
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use record::{Record, RecordError};
 pub use request::{Attempt, HookError, Request};

@@ -183,6 +183,7 @@ mod regressions;
 pub mod requests;
 mod retry;
 mod rng;
+pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod status;

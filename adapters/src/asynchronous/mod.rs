@@ -23,6 +23,7 @@ mod driver;
 mod handle;
 mod join;
 mod ready;
+mod session;
 mod sink;
 mod waiting;
 
@@ -42,6 +43,7 @@ pub use client::{Client, Messages};
 pub use driver::Driver;
 pub use handle::{Handle, Sending, StateChanges};
 pub use join::Join;
+pub use session::{Listener, Pending, Topic};
 
 /// What a runtime brings: a way to connect, and a way to sleep.
 ///

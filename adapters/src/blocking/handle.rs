@@ -32,7 +32,7 @@ pub(super) enum Who {
 
 /// How long a sender waits for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
+pub(super) enum Patience {
     None,
     Until(Instant),
     Endless,
@@ -52,10 +52,7 @@ impl Handle {
     /// # Errors
     /// [`SendError`] gives the message back.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<Seq, SendError> {
-        self.offer(
-            message.into(),
-            if self.control.waits() { Patience::Endless } else { Patience::None },
-        )
+        self.offer(message.into(), self.patience())
     }
 
     /// Sends a message, and waits for room at most so long, whatever the config says.
@@ -78,6 +75,11 @@ impl Handle {
     /// [`SendError`] gives the message back.
     pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<Seq, SendError> {
         self.offer(message.into(), Patience::None)
+    }
+
+    /// How long a sender waits that has not said so.
+    pub(super) fn patience(&self) -> Patience {
+        if self.control.waits() { Patience::Endless } else { Patience::None }
     }
 
     fn offer(&self, mut message: Outgoing, patience: Patience) -> Result<Seq, SendError> {
@@ -139,7 +141,7 @@ impl Handle {
     }
 
     /// Releases the core after a send, and has what is to be done about it done.
-    fn release(&self, mut core: Access<'_>) {
+    pub(super) fn release(&self, mut core: Access<'_>) {
         let Some(driver) = core.take_call() else { return };
         drop(core);
         if !self.seat().is_some_and(Seat::help) {
@@ -148,7 +150,11 @@ impl Handle {
     }
 
     /// Waits until something has changed. Who waits for that does not drive.
-    fn await_change<'a>(&self, core: Access<'a>, deadline: Option<Instant>) -> Access<'a> {
+    pub(super) fn await_change<'a>(
+        &self,
+        core: Access<'a>,
+        deadline: Option<Instant>,
+    ) -> Access<'a> {
         if let Some(seat) = self.seat() {
             seat.leave_to_thread();
         }
@@ -156,7 +162,7 @@ impl Handle {
     }
 
     /// Whether this thread is the one that must never wait for the driver, because it is the driver.
-    fn is_driver(&self) -> bool {
+    pub(super) fn is_driver(&self) -> bool {
         match &self.who {
             Who::Thread(driver) => *driver == thread::current().id(),
             Who::Seat(seat) => seat.is_driven_here(),
@@ -173,6 +179,10 @@ impl Handle {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         self.control.shared()
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        &self.control
     }
 }
 

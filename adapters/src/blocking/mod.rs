@@ -20,11 +20,13 @@ mod driver;
 mod handle;
 mod pace;
 mod seat;
+mod session;
 mod start;
 mod watched;
 
 pub use client::Client;
 pub use handle::Handle;
+pub use session::{Listener, Pending, Topic};
 
 #[doc(inline)]
 pub use crate::builder::{Builder, RetryContext};

@@ -9,14 +9,18 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+#[cfg(any(feature = "blocking", test))]
 use std::time::{Duration, Instant};
 
+#[cfg(any(feature = "blocking", test))]
 use super::signal::Signal;
-use crate::error::{Lagged, Timeout};
+use crate::error::Lagged;
+#[cfg(any(feature = "blocking", test))]
+use crate::error::Timeout;
 
 /// What becomes of a subscriber that does not keep up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum SlowConsumer {
+pub enum SlowConsumer {
     /// Reading from the network stops until it has fetched half of what it holds. Nothing is lost,
     /// and every other subscriber of the connection waits with it.
     #[default]
@@ -159,6 +163,7 @@ pub(crate) fn mailbox<T>(
         missed: 0,
         missed_next: 0,
         ended: false,
+        #[cfg(any(feature = "blocking", test))]
         signal: None,
         say: Box::new(say),
     };
@@ -277,6 +282,7 @@ pub(crate) struct Mail<T> {
     /// It was told that nothing more comes.
     ended: bool,
     /// Wakes a thread that waits here; made when one does for the first time.
+    #[cfg(any(feature = "blocking", test))]
     signal: Option<(Arc<Signal>, Waker)>,
     say: Say,
 }
@@ -328,6 +334,7 @@ impl<T> Mail<T> {
 
     /// The next one; the task is woken when there is one. `None` when nothing more comes.
     /// Cancel-safe: what was not returned stays.
+    #[cfg(feature = "async")]
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Lagged>>> {
         self.next(Some(cx.waker()))
     }

@@ -5,15 +5,16 @@
 
 mod ahead;
 mod board;
+mod commands;
 mod control;
 mod dial;
+mod hooks;
 mod inbox;
 mod journal;
+mod layer;
 mod link;
 mod listeners;
 mod lookup;
-// Whoever fetches from it is in the layer above.
-#[cfg_attr(not(test), expect(dead_code))]
 mod mailbox;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
@@ -24,6 +25,7 @@ mod route;
 mod shared;
 mod signal;
 mod sink;
+mod slot;
 #[cfg(feature = "proxy")]
 mod tunnel;
 mod turn;
@@ -32,8 +34,11 @@ mod wire;
 
 pub(crate) use board::Board;
 pub use board::Stamped;
+pub(crate) use commands::Asked;
+pub use commands::Standing;
 pub use control::Control;
 pub(crate) use dial::Dialing;
+pub(crate) use hooks::{Hooks, OpenHook, QueueHook};
 #[cfg(feature = "blocking")]
 pub(crate) use inbox::Fetched;
 #[cfg(feature = "blocking")]
@@ -43,6 +48,8 @@ pub(crate) use journal::Journal;
 pub(crate) use listeners::Listeners;
 pub use listeners::{ListenerGuard, Loss, StateChange};
 pub(crate) use lookup::{Hook, Preparer};
+pub use mailbox::SlowConsumer;
+pub(crate) use mailbox::{Capacity, Mail};
 pub(crate) use meter::Meter;
 pub(crate) use network::{AfterShortRead, Network, Socket};
 #[cfg(all(feature = "blocking", test))]
@@ -50,9 +57,9 @@ pub(crate) use race::Race;
 pub(crate) use recording::Recording;
 pub(crate) use route::Routes;
 pub(crate) use shared::Access;
-pub(crate) use shared::Shared;
 #[cfg(feature = "async")]
 pub(crate) use shared::Ticket;
+pub(crate) use shared::{Core, Shared};
 #[cfg(feature = "blocking")]
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;

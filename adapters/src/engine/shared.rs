@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use perennial_core::requests::{Outcome, Request, RequestId};
+use perennial_core::session::{Decision, RequestError, Session};
 use perennial_core::{
     Accepted, Action, BuiltIn, Closed, ClosedBy, Connection, DialFailure, Duration, End, EndKind,
     Event, Instant, Notice, Reason, Rejected, TransportId, code,
@@ -13,9 +15,11 @@ use perennial_core::{
 
 use super::board::Board;
 use super::inbox::{Batch, Fetched, Found, Inbox};
+use super::layer::{Layer, Recorded};
 use super::listeners::Listeners;
 use super::lookup::Prepared;
 use super::recording::Recording;
+use super::slot::Slot;
 use crate::clock::Clock;
 
 /// How many actions may wait for the driver before no more messages are taken.
@@ -44,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) connection: Connection<BuiltIn>,
     /// Stands between the connection and everybody else, if there is to be a trace.
     recording: Option<Box<Recording>>,
+    /// Stands before both.
+    pub(crate) layer: Layer,
     /// Actions taken from the connection that the driver has not seen.
     pending: VecDeque<Action>,
     /// The dials that are prepared.
@@ -122,45 +128,32 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
+        if core.layer.take_news() {
+            core.announced = true;
+            if core.threads > 0 {
+                self.shared.changed.notify_all();
+            }
+        }
         let tasks = if std::mem::take(&mut core.announced) {
             std::mem::take(&mut core.tasks)
         } else {
             Vec::new()
         };
+        let calls = core.layer.take_calls();
         drop(core);
-        driver.into_iter().chain(tasks.into_iter().map(|(_, task)| task)).for_each(Waker::wake);
+        let tasks = tasks.into_iter().map(|(_, task)| task);
+        driver.into_iter().chain(tasks).chain(calls).for_each(Waker::wake);
     }
 }
 
 impl Shared {
     pub(crate) fn new(
-        connection: Connection<BuiltIn>,
-        recording: Option<Box<Recording>>,
+        core: Core,
         clock: Clock,
         inbox: Inbox,
         board: Board,
         listeners: Listeners,
     ) -> Self {
-        let core = Core {
-            connection,
-            recording,
-            pending: VecDeque::new(),
-            prepared: Vec::new(),
-            resume: false,
-            abort: false,
-            reconnect: false,
-            ending: None,
-            closed: None,
-            asleep: None,
-            until: None,
-            threads: 0,
-            tasks: Vec::new(),
-            #[cfg(feature = "async")]
-            last_ticket: 0,
-            to_call: None,
-            announced: false,
-            crowded: false,
-        };
         let (core, changed) = (Mutex::new(core), Condvar::new());
         Self { core, changed, clock, inbox, board, listeners }
     }
@@ -218,6 +211,7 @@ impl Shared {
         if let Some(mut recording) = core.recording.take() {
             recording.finish();
         }
+        core.layer.finish();
         core.announce();
         drop(core);
         self.board.finish(&closed);
@@ -253,7 +247,49 @@ impl Access<'_> {
             result => result,
         };
         self.crowded |= matches!(result, Err(Rejected::Busy(_)));
-        // A driver that is awake looks for itself.
+        self.rouse();
+        result
+    }
+
+    /// Asks the peer something on behalf of the application.
+    pub(crate) fn request(
+        &mut self,
+        request: Request,
+    ) -> Result<(RequestId, Arc<Slot<Outcome>>), RequestError> {
+        let now = self.shared.clock.now();
+        let (layer, door) = self.layer();
+        let result = match layer.request(door, now, request) {
+            Err(RequestError::NotSent { request, rejected: Rejected::Busy(event) })
+                if self.may_make_room(&event) =>
+            {
+                self.take_actions();
+                let (layer, door) = self.layer();
+                layer.request(door, now, request)
+            }
+            result => result,
+        };
+        if let Err(RequestError::NotSent { rejected: Rejected::Busy(_), .. }) = &result {
+            self.crowded = true;
+        }
+        self.rouse();
+        result
+    }
+
+    /// Has something done by the layer on behalf of the application.
+    pub(crate) fn command<T>(
+        &mut self,
+        what: impl FnOnce(&mut Layer, Recorded<'_>, Instant) -> T,
+    ) -> T {
+        let now = self.shared.clock.now();
+        let (layer, door) = self.layer();
+        let result = what(layer, door, now);
+        self.rouse();
+        result
+    }
+
+    /// Wakes the driver if it was left something to do before its time. One that is awake looks for
+    /// itself.
+    fn rouse(&mut self) {
         if self.asleep.is_some() {
             let until = self.take_actions();
             let earlier = match (until, self.until) {
@@ -261,11 +297,10 @@ impl Access<'_> {
                 (Some(_), None) => true,
                 (None, _) => false,
             };
-            if earlier || !self.pending.is_empty() {
+            if earlier || !self.pending.is_empty() || self.layer.has_asks() {
                 self.wake();
             }
         }
-        result
     }
 
     /// Whether actions may be put by so that `event` can be judged. What can be said again and
@@ -318,6 +353,34 @@ impl Access<'_> {
 }
 
 impl Core {
+    pub(crate) fn new(
+        connection: Connection<BuiltIn>,
+        recording: Option<Box<Recording>>,
+        session: Session,
+    ) -> Self {
+        Self {
+            connection,
+            recording,
+            layer: Layer::new(session),
+            pending: VecDeque::new(),
+            prepared: Vec::new(),
+            resume: false,
+            abort: false,
+            reconnect: false,
+            ending: None,
+            closed: None,
+            asleep: None,
+            until: None,
+            threads: 0,
+            tasks: Vec::new(),
+            #[cfg(feature = "async")]
+            last_ticket: 0,
+            to_call: None,
+            announced: false,
+            crowded: false,
+        }
+    }
+
     /// Takes the call that would be made when the lock is released.
     #[cfg(feature = "blocking")]
     pub(crate) fn take_call(&mut self) -> Option<Waker> {
@@ -365,17 +428,25 @@ impl Core {
 
     /// Tells the state machine an event.
     pub(crate) fn handle(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
-        match &mut self.recording {
-            None => self.connection.handle(now, event),
-            Some(recording) => recording.handle(&mut self.connection, now, event),
-        }
+        let (layer, door) = self.layer();
+        layer.handle(door, now, event)
+    }
+
+    /// Tells the session what the application has decided.
+    pub(crate) fn decide(&mut self, now: Instant, decision: Decision) {
+        let (layer, door) = self.layer();
+        layer.decide(door, now, decision);
     }
 
     fn poll(&mut self) -> Action {
-        match &mut self.recording {
-            None => self.connection.poll(),
-            Some(recording) => recording.poll(&mut self.connection),
-        }
+        let (layer, door) = self.layer();
+        layer.poll(door)
+    }
+
+    /// The layer, and the way from there to the connection.
+    fn layer(&mut self) -> (&mut Layer, Recorded<'_>) {
+        let Self { connection, recording, layer, .. } = self;
+        (layer, Recorded { connection, recording: recording.as_deref_mut() })
     }
 
     /// Takes the actions that can be taken, for the driver. Returns the next deadline.

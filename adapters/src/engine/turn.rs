@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use perennial_core::session::Decision;
 use perennial_core::{
     Action, Capabilities, CloseFrame, Closed, Config, DialFailure, End, EndKind, Event, Instant,
     Notice, Rejected, RetryChoice, TransportId, code,
@@ -15,6 +16,7 @@ use perennial_core::{
 use tungstenite::WebSocket;
 
 use super::dial::{Dial, Dialing};
+use super::hooks::{Ask, Hooks};
 use super::journal::Journal;
 use super::link::{Link, Reading};
 use super::lookup::{Prepared, Preparer};
@@ -38,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) dialing: Dialing,
     pub(crate) preparer: Preparer,
     pub(crate) retry_hook: Option<RetryHook>,
+    pub(crate) hooks: Hooks,
     pub(crate) journal: Journal,
     pub(crate) meter: Meter,
 }
@@ -52,6 +55,7 @@ pub(crate) struct Engine<N: Network, S> {
     dialing: Dialing,
     preparer: Preparer,
     retry_hook: Option<RetryHook>,
+    hooks: Hooks,
     journal: Journal,
     meter: Meter,
     network: N,
@@ -74,6 +78,12 @@ pub(crate) struct Engine<N: Network, S> {
     /// What it wants done.
     actions: VecDeque<Action>,
     notices: Vec<Notice>,
+    /// What went to subscribers, where views want to see it.
+    routed: Vec<Notice>,
+    /// What the session wants to know.
+    asks: Vec<Ask>,
+    /// What it is told.
+    decisions: Vec<Decision>,
 }
 
 /// What a turn amounts to.
@@ -118,6 +128,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             dialing: parts.dialing,
             preparer: parts.preparer,
             retry_hook: parts.retry_hook,
+            hooks: parts.hooks,
             journal: parts.journal,
             meter: parts.meter,
             network,
@@ -131,6 +142,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
             events: VecDeque::new(),
             actions: VecDeque::new(),
             notices: Vec::new(),
+            routed: Vec::new(),
+            asks: Vec::new(),
+            decisions: Vec::new(),
         }
     }
 
@@ -184,7 +198,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 let news = self.heed();
                 match self.tell_application(now, news) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
-                    None if self.events.is_empty() => Turn::Idle(now, until),
+                    None if self.events.is_empty() && self.decisions.is_empty() => {
+                        Turn::Idle(now, until)
+                    }
                     None => Turn::Busy,
                 }
             }
@@ -277,7 +293,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
         for (transport, outcome) in std::mem::take(&mut core.prepared) {
             self.begin(transport, outcome);
         }
-        if std::mem::take(&mut core.resume) && std::mem::take(&mut self.paused) {
+        if std::mem::take(&mut core.resume)
+            && !core.layer.is_congested()
+            && std::mem::take(&mut self.paused)
+        {
             self.events.push_back(Event::ResumeReads);
             if let Some(link) = &mut self.link {
                 link.probe();
@@ -285,6 +304,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
         while let Some(event) = self.events.pop_front() {
             self.tell(&mut core, now, event);
+        }
+        for decision in self.decisions.drain(..) {
+            core.decide(now, decision);
         }
         let until = loop {
             if self.actions.len() + self.notices.len() >= ACTIONS {
@@ -308,6 +330,12 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         };
         core.relieve();
+        core.layer.take_asks(&mut self.asks);
+        core.layer.take_routed(&mut self.routed, shared.board.keeps_messages());
+        if core.layer.is_congested() && !self.paused {
+            self.paused = true;
+            self.tell(&mut core, now, Event::PauseReads);
+        }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
         let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
@@ -317,6 +345,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if late
             || may_command
             || !self.actions.is_empty()
+            || !self.asks.is_empty()
             || reads_on
             || flushes_on
             || self.dial_is_due
@@ -378,7 +407,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
         self.link.as_mut().filter(|link| link.transport() == transport)
     }
 
-    /// Looks through the notices, before anything is done: the journal has its say first.
+    /// Looks through the notices, before anything is done: the journal has its say first. Then asks
+    /// the application what the session wants to know.
     fn heed(&mut self) -> News {
         let mut news = News::default();
         for at in 0..self.notices.len() {
@@ -410,11 +440,18 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 | Notice::Warning(_) => {}
             }
         }
+        for ask in self.asks.drain(..) {
+            self.decisions.extend(self.hooks.ask(ask));
+        }
         news
     }
 
     /// Tells the application what it is to know. Returns the end, if that has come.
     fn tell_application(&mut self, now: Instant, news: News) -> Option<Closed> {
+        if !self.routed.is_empty() {
+            self.shared.board.note(now, &self.routed);
+            self.routed.clear();
+        }
         if self.notices.is_empty() {
             return None;
         }

@@ -136,6 +136,12 @@ pub enum News {
     /// The connection gave its message up while the transport was open: the server did not get it.
     /// If it lives, it is said again on the next transport.
     Undelivered(Fate),
+    /// The connection would not take its message. If it lives, it is tried again on the next
+    /// transport.
+    Unsayable {
+        /// Why not, in words.
+        detail: Box<str>,
+    },
 }
 
 impl Subscriptions {
@@ -277,6 +283,24 @@ impl Subscriptions {
             }
             None => {}
         }
+    }
+
+    /// The connection would not take what [`next_to_say`](Self::next_to_say) gave, and never will.
+    pub fn unsayable(&mut self, saying: &Saying, detail: &str) {
+        match self.queue.remove(&saying.ticket) {
+            Some(Item::Say(id)) => {
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.standing = Standing::Unsaid;
+                }
+            }
+            Some(Item::Unsay { payload, .. }) => {
+                self.unsaying -= 1;
+                self.unsaying_bytes -= payload.len();
+            }
+            None => return,
+        }
+        self.told
+            .push_back(Told { id: saying.id, news: News::Unsayable { detail: detail.into() } });
     }
 
     /// The connection has flushed a message. Returns whether it was one of these.

@@ -1,0 +1,274 @@
+//! The bus, requests and subscriptions for threads.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use perennial_core::bus::{Delivery, PatternError};
+use perennial_core::requests::{Answer, Request, RequestId};
+use perennial_core::subscriptions::News;
+use serde::de::DeserializeOwned;
+
+use super::handle::{Handle, Patience};
+use super::seat::Seat;
+use crate::engine::{Asked, Mail, Standing};
+use crate::error::{Lagged, NotOpen, Refusal, RequestError, RequestFailed, Timeout};
+use crate::listen::{Listen, TopicError};
+
+impl Handle {
+    /// A subscriber: what matches goes there, and no longer to the client, unless other subscribers
+    /// want it as well. It is sorted while it is received, whoever fetches and whoever does not.
+    ///
+    /// # Errors
+    /// [`PatternError`] with what is wrong with the pattern's text.
+    pub fn listen(&self, listen: impl Into<Listen>) -> Result<Listener, PatternError> {
+        let mail = self.control().mail(listen.into())?;
+        Ok(Listener { mail, handle: self.clone() })
+    }
+
+    /// A subscriber that reads the payloads as JSON: as [`listen`](Self::listen), typed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn topic<T: DeserializeOwned>(
+        &self,
+        listen: impl Into<Listen>,
+    ) -> Result<Topic<T>, PatternError> {
+        Ok(Topic { listener: self.listen(listen)?, payload: PhantomData })
+    }
+
+    /// Asks the server something. Waits for room in the outbox as [`send`](Self::send) does, and not
+    /// for the answer: that is [`Pending::wait`].
+    ///
+    /// # Errors
+    /// [`RequestError`] gives the request back.
+    pub fn request(&self, mut request: Request) -> Result<Pending, RequestError> {
+        let patience = self.patience();
+        let mut core = self.shared().lock();
+        loop {
+            match self.control().ask(&mut core, request) {
+                Ok(asked) => {
+                    self.release(core);
+                    return Ok(Pending { asked, handle: self.clone() });
+                }
+                Err(RequestError::NotSent { request: back, refusal: Refusal::Full })
+                    if patience == Patience::Endless && !self.is_driver() =>
+                {
+                    request = back;
+                    core = self.await_change(core, None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until something was told of a subscription, at most so long: see [`Standing::news`].
+    ///
+    /// # Errors
+    /// [`NotOpen`] when the connection is closed, or nothing was told in time.
+    pub fn wait_standing(&self, standing: &Standing, timeout: Duration) -> Result<News, NotOpen> {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut core = standing.shared.lock();
+        loop {
+            if let Some(news) = standing.look(&core.layer) {
+                return Ok(news);
+            }
+            if let Some(closed) = &core.closed {
+                return Err(NotOpen::Closed(Box::new(closed.clone())));
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) || self.is_driver() {
+                return Err(NotOpen::Timeout);
+            }
+            core = self.await_change(core, deadline);
+        }
+    }
+
+    /// Before this thread waits for what another one has to bring about.
+    fn before_waiting(&self) {
+        self.seat().into_iter().for_each(|seat| Seat::leave_to_thread(seat));
+    }
+}
+
+/// A subscriber of the bus, for one thread: see [`Handle::listen`].
+///
+/// What it does not fetch is held within its limits, and what happens beyond those it has chosen:
+/// see [`SlowConsumer`](crate::SlowConsumer). Dropping it ends the subscription.
+pub struct Listener {
+    mail: Mail<Delivery>,
+    handle: Handle,
+}
+
+impl Listener {
+    /// The next message; waits for it. `None` when the connection is closed and everything was
+    /// fetched.
+    ///
+    /// On the thread that drives the connection, in a hook or in the callback of
+    /// [`Builder::run`](crate::Builder::run), it would wait for itself, and so does not wait: it is
+    /// `None` if there is none yet.
+    pub fn recv(&mut self) -> Option<Result<Delivery, Lagged>> {
+        let next = self.mail.try_recv();
+        if next.is_some() || self.handle.is_driver() {
+            return next;
+        }
+        self.handle.before_waiting();
+        self.mail.recv()
+    }
+
+    /// The next message; waits for it at most so long. `Ok(None)` is the end.
+    ///
+    /// # Errors
+    /// [`Timeout`] when nothing came; at once where [`recv`](Self::recv) does not wait.
+    pub fn recv_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<Delivery, Lagged>>, Timeout> {
+        if let Some(next) = self.mail.try_recv() {
+            return Ok(Some(next));
+        }
+        if self.handle.is_driver() {
+            return Err(Timeout);
+        }
+        self.handle.before_waiting();
+        self.mail.recv_timeout(timeout)
+    }
+
+    /// The next message, if there is one already.
+    pub fn try_recv(&mut self) -> Option<Result<Delivery, Lagged>> {
+        self.mail.try_recv()
+    }
+
+    /// How many messages made room for the one fetched last, since the one before it.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.mail.missed()
+    }
+}
+
+/// The messages as they come.
+impl Iterator for Listener {
+    type Item = Result<Delivery, Lagged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.recv()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("ended", &self.mail.has_ended()).finish_non_exhaustive()
+    }
+}
+
+/// A subscriber whose payloads are JSON of one type: see [`Handle::topic`].
+pub struct Topic<T> {
+    listener: Listener,
+    payload: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Topic<T> {
+    /// The next payload; waits for it. `None` when the connection is closed and everything was
+    /// fetched.
+    pub fn recv(&mut self) -> Option<Result<T, TopicError>> {
+        self.listener.recv().map(read)
+    }
+
+    /// The next payload; waits for it at most so long. `Ok(None)` is the end.
+    ///
+    /// # Errors
+    /// [`Timeout`] when nothing came.
+    pub fn recv_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<T, TopicError>>, Timeout> {
+        Ok(self.listener.recv_timeout(timeout)?.map(read))
+    }
+
+    /// The next payload, if there is one already.
+    pub fn try_recv(&mut self) -> Option<Result<T, TopicError>> {
+        self.listener.try_recv().map(read)
+    }
+
+    /// How many messages made room for the one fetched last, since the one before it.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.listener.missed()
+    }
+}
+
+/// The payloads as they come.
+impl<T: DeserializeOwned> Iterator for Topic<T> {
+    type Item = Result<T, TopicError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.recv()
+    }
+}
+
+impl<T> fmt::Debug for Topic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.listener.fmt(f)
+    }
+}
+
+fn read<T: DeserializeOwned>(next: Result<Delivery, Lagged>) -> Result<T, TopicError> {
+    next?.parse().map_err(TopicError::Payload)
+}
+
+/// A request on its way: see [`Handle::request`]. Dropping it takes the request back.
+pub struct Pending {
+    asked: Asked,
+    handle: Handle,
+}
+
+impl Pending {
+    /// The request's id, which is also that on the wire.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.asked.id()
+    }
+
+    /// Waits for the answer. It comes, or does not, within the request's timeout.
+    ///
+    /// # Errors
+    /// [`RequestFailed`] with what became of it. In the callback of
+    /// [`Builder::run`](crate::Builder::run), which would wait for itself, and in a hook it is
+    /// [`RequestFailed::Cancelled`].
+    pub fn wait(self) -> Result<Answer, RequestFailed> {
+        if let Some(outcome) = self.asked.slot.try_take() {
+            return RequestFailed::judge(outcome);
+        }
+        if self.handle.is_driver() {
+            return Err(RequestFailed::Cancelled);
+        }
+        self.handle.before_waiting();
+        let outcome = self.asked.slot.wait(None);
+        outcome.map_or(Err(RequestFailed::Closed), RequestFailed::judge)
+    }
+
+    /// Waits for the answer at most so long; the request goes on if there is none.
+    ///
+    /// # Errors
+    /// [`Timeout`] when it has not ended.
+    pub fn wait_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Result<Answer, RequestFailed>, Timeout> {
+        let mut outcome = self.asked.slot.try_take();
+        if outcome.is_none() && !self.handle.is_driver() {
+            self.handle.before_waiting();
+            outcome = self.asked.slot.wait(Instant::now().checked_add(timeout));
+        }
+        outcome.map(RequestFailed::judge).ok_or(Timeout)
+    }
+
+    /// The answer, if the request has ended.
+    pub fn try_answer(&mut self) -> Option<Result<Answer, RequestFailed>> {
+        self.asked.slot.try_take().map(RequestFailed::judge)
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").field("id", &self.id()).finish_non_exhaustive()
+    }
+}

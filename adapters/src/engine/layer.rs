@@ -1,0 +1,277 @@
+//! The session of a connection, behind the core's lock, and those who wait for what it says.
+//!
+//! What the session says is passed on while the lock is held: nobody is waited for and nobody is
+//! called meanwhile. Who is to be called is called when the lock is released.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use perennial_core::bus::{Delivery, Pattern, SubscriberId};
+use perennial_core::requests::{Ended, Outcome, Request, RequestId};
+use perennial_core::session::{Decision, Door, Output, RequestError, Session, SessionStatus};
+use perennial_core::subscriptions::{
+    self, Subscription, SubscriptionId, SubscriptionRejected, Told,
+};
+use perennial_core::{Accepted, Action, BuiltIn, Connection, Event, Instant, Notice, Rejected};
+
+use super::hooks::Ask;
+use super::mailbox::{Capacity, Congestion, Mail, Post, Said, Verdict, mailbox};
+use super::recording::Recording;
+use super::slot::Slot;
+use crate::opening::Waiting;
+
+/// A connection, with whoever writes down what happens to it.
+pub(crate) struct Recorded<'a> {
+    pub(super) connection: &'a mut Connection<BuiltIn>,
+    pub(super) recording: Option<&'a mut Recording>,
+}
+
+impl Door for Recorded<'_> {
+    type Dialect = BuiltIn;
+
+    fn connection(&self) -> &Connection<BuiltIn> {
+        self.connection
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
+        match &mut self.recording {
+            None => self.connection.handle(now, event),
+            Some(recording) => recording.handle(self.connection, now, event),
+        }
+    }
+
+    fn poll(&mut self) -> Action {
+        match &mut self.recording {
+            None => self.connection.poll(),
+            Some(recording) => recording.poll(self.connection),
+        }
+    }
+}
+
+/// What has become of a subscription on the present transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The last that was told of it; `None` before.
+    pub(crate) news: Option<subscriptions::News>,
+}
+
+/// The session, and who waits for what.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    session: Session,
+    posts: BTreeMap<SubscriberId, Post<Delivery>>,
+    slots: BTreeMap<RequestId, Arc<Slot<Outcome>>>,
+    standings: BTreeMap<SubscriptionId, Standing>,
+    congestion: Congestion,
+    asks: Vec<Ask>,
+    /// Whether what goes to subscribers is shown to others as well, and what did.
+    keeps_routed: bool,
+    routed: Vec<Notice>,
+    /// Whom to call when the lock is released.
+    calls: Vec<Waker>,
+    /// Somebody may wait for news of a subscription.
+    has_news: bool,
+}
+
+impl Layer {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            posts: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            congestion: Congestion::default(),
+            asks: Vec::new(),
+            keeps_routed: false,
+            routed: Vec::new(),
+            calls: Vec::new(),
+            has_news: false,
+        }
+    }
+
+    pub(super) fn handle(
+        &mut self,
+        mut door: Recorded<'_>,
+        now: Instant,
+        event: Event,
+    ) -> Result<Accepted, Rejected> {
+        self.session.handle(&mut door, now, event)
+    }
+
+    /// The next action. What the session has to say on the way is passed on.
+    pub(super) fn poll(&mut self, mut door: Recorded<'_>) -> Action {
+        loop {
+            match self.session.poll(&mut door) {
+                Output::Action(action) => return action,
+                Output::Deliver(delivery) => self.deliver(delivery),
+                Output::Ended(Ended { id, outcome }) => {
+                    if let Some(slot) = self.slots.remove(&id) {
+                        self.calls.extend(slot.fill(outcome));
+                    }
+                }
+                Output::Told(Told { id, news }) => {
+                    if let Some(standing) = self.standings.get_mut(&id) {
+                        standing.news = Some(news);
+                        self.has_news = true;
+                    }
+                }
+                Output::Login { transport } => self.asks.push(Ask::Login { transport }),
+                Output::DuringLogin(message) => self.asks.push(Ask::DuringLogin(message)),
+                Output::Queue { transport } => {
+                    let waiting = door.connection().queued().map(|queued| Waiting {
+                        seq: queued.seq,
+                        id: queued.id,
+                        payload: queued.payload.clone(),
+                        class: queued.class,
+                    });
+                    let waiting = waiting.collect();
+                    self.asks.push(Ask::Queue { transport, waiting });
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        if self.keeps_routed {
+            self.routed.push(Notice::Message(delivery.message().clone()));
+        }
+        let size = delivery.message().payload.len();
+        let mut left = Vec::new();
+        let (last, others) = match self.session.matched().split_last() {
+            Some(split) => split,
+            None => return,
+        };
+        let mut push = |id: SubscriberId, delivery: Delivery| {
+            let Some(post) = self.posts.get(&id) else { return };
+            let pushed = post.push(delivery, size);
+            self.calls.extend(pushed.wake);
+            match pushed.verdict {
+                Verdict::Taken | Verdict::Full => {}
+                Verdict::Over => left.push(id),
+            }
+        };
+        for id in others {
+            push(*id, delivery.clone());
+        }
+        push(*last, delivery);
+        left.into_iter().for_each(|id| self.unlisten(id));
+    }
+
+    /// Answers what the session asked.
+    pub(super) fn decide(&mut self, mut door: Recorded<'_>, now: Instant, decision: Decision) {
+        self.session.decide(&mut door, now, decision);
+    }
+
+    /// Takes what the application is to be asked.
+    pub(super) fn take_asks(&mut self, to: &mut Vec<Ask>) {
+        to.append(&mut self.asks);
+    }
+
+    /// Takes the messages that went to subscribers, if they are kept, and says whether they are from
+    /// now on.
+    pub(super) fn take_routed(&mut self, to: &mut Vec<Notice>, keep: bool) {
+        to.append(&mut self.routed);
+        self.keeps_routed = keep;
+    }
+
+    /// Whether the application is to be asked something.
+    pub(super) fn has_asks(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// Whether a subscriber has reading stopped.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congestion.is_any()
+    }
+
+    /// Whom to call now that the lock is released.
+    pub(super) fn take_calls(&mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// Whether there was news of a subscription since the last call.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    /// The end: nobody is to wait any longer.
+    pub(super) fn finish(&mut self) {
+        self.calls.extend(
+            std::mem::take(&mut self.slots)
+                .into_values()
+                .filter_map(|slot| slot.fill(Outcome::Closed)),
+        );
+        let posts = std::mem::take(&mut self.posts);
+        self.calls.extend(posts.values().filter_map(Post::close));
+        self.has_news = true;
+    }
+
+    /// What separates the segments of a topic.
+    pub(super) fn separator(&self) -> char {
+        self.session.separator()
+    }
+
+    /// Adds a subscriber, whose end has `say` called. `over`: nothing will come any more.
+    pub(super) fn listen(
+        &mut self,
+        pattern: &Pattern,
+        capacity: Capacity,
+        over: bool,
+        say: impl Fn(SubscriberId, Said) + Send + Sync + 'static,
+    ) -> Mail<Delivery> {
+        let id = self.session.listen(pattern);
+        let (post, mail) = mailbox(capacity, &self.congestion, move |said| say(id, said));
+        self.posts.insert(id, post);
+        if over {
+            self.unlisten(id);
+        }
+        mail
+    }
+
+    /// Takes a subscriber off the bus.
+    pub(super) fn unlisten(&mut self, id: SubscriberId) {
+        self.session.unlisten(id);
+        self.calls.extend(self.posts.remove(&id).and_then(|post| post.close()));
+    }
+
+    pub(super) fn request(
+        &mut self,
+        mut door: Recorded<'_>,
+        now: Instant,
+        request: Request,
+    ) -> Result<(RequestId, Arc<Slot<Outcome>>), RequestError> {
+        let id = self.session.request(&mut door, now, request)?;
+        let slot = Arc::new(Slot::default());
+        self.slots.insert(id, Arc::clone(&slot));
+        Ok((id, slot))
+    }
+
+    pub(super) fn cancel(&mut self, mut door: Recorded<'_>, now: Instant, id: RequestId) {
+        self.session.cancel(&mut door, now, id);
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        mut door: Recorded<'_>,
+        now: Instant,
+        subscription: Subscription,
+    ) -> Result<SubscriptionId, SubscriptionRejected> {
+        let id = self.session.subscribe(&mut door, now, subscription)?;
+        self.standings.insert(id, Standing { news: None });
+        Ok(id)
+    }
+
+    pub(super) fn unsubscribe(&mut self, mut door: Recorded<'_>, now: Instant, id: SubscriptionId) {
+        self.standings.remove(&id);
+        self.session.unsubscribe(&mut door, now, id);
+    }
+
+    pub(super) fn standing(&self, id: SubscriptionId) -> Option<&Standing> {
+        self.standings.get(&id)
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        self.session.status()
+    }
+}

@@ -1,0 +1,113 @@
+//! What a connection's notices mean to a session.
+
+use super::{Door, Output, Session, Stage};
+use crate::action::Action;
+use crate::event::Event;
+use crate::notice::{Message, Notice, State};
+use crate::requests::Heard;
+use crate::subscriptions::Heard as Confirmation;
+
+impl Session {
+    /// What is left of a notice for the driver.
+    pub(super) fn note(&mut self, door: &mut impl Door, notice: Notice) -> Option<Output> {
+        match notice {
+            Notice::Message(message) => {
+                return if self.stage == Stage::Login {
+                    Some(Output::DuringLogin(message))
+                } else {
+                    self.sort(door, message)
+                };
+            }
+            Notice::StateChanged { to: State::Open, transport: Some(transport), .. } => {
+                self.opened(transport, door.connection().config().opening.timeout);
+            }
+            Notice::StateChanged { from: State::Open, to: State::Reconnecting, .. } => {
+                self.lost();
+                self.collect(door);
+            }
+            Notice::Flushed { seq, .. } => {
+                if self.requests.flushed(seq)
+                    || self.subscriptions.flushed(seq)
+                    || self.login.remove(&seq)
+                {
+                    return None;
+                }
+            }
+            Notice::Undelivered { seq, fate, .. } => {
+                if self.requests.undelivered(seq, fate)
+                    || self.subscriptions.undelivered(seq, fate)
+                    || self.login.remove(&seq)
+                {
+                    self.collect(door);
+                    return None;
+                }
+            }
+            Notice::Closed(_) => {
+                self.requests.close();
+                self.lost();
+                self.collect(door);
+                // It is the last.
+                self.outputs.push_back(Output::Action(Action::Notify(notice)));
+                return None;
+            }
+            Notice::StateChanged { .. }
+            | Notice::Dialing { .. }
+            | Notice::Retrying { .. }
+            | Notice::Suspended { .. }
+            | Notice::Duplicate { .. }
+            | Notice::Acknowledged { .. }
+            | Notice::Writable
+            | Notice::Pong { .. }
+            | Notice::Dead { .. }
+            | Notice::Warning(_) => {}
+        }
+        Some(Output::Action(Action::Notify(notice)))
+    }
+
+    /// Sorts a message: an answer, a confirmation, something for subscribers, or for the application.
+    pub(super) fn sort(&mut self, door: &mut impl Door, message: Message) -> Option<Output> {
+        // Without a request there never was, there is no answer.
+        if self.asked {
+            match self.requests.received(&message.payload) {
+                Heard::Answered { .. } => {
+                    self.collect(door);
+                    return None;
+                }
+                Heard::Stray { .. } => return None,
+                Heard::NotAResponse => {}
+            }
+        }
+        match self.subscriptions.received(&message.payload) {
+            Confirmation::NotMine => {}
+            Confirmation::Confirmed { consume, .. } | Confirmation::Refused { consume, .. } => {
+                self.collect(door);
+                if consume {
+                    return None;
+                }
+            }
+        }
+        if !self.bus.is_empty() {
+            self.matched.clear();
+            let delivery = self.bus.route(message, &mut self.matched);
+            if !self.matched.is_empty() {
+                return Some(Output::Deliver(delivery));
+            }
+            return Some(Output::Action(Action::Notify(Notice::Message(delivery.into_message()))));
+        }
+        Some(Output::Action(Action::Notify(Notice::Message(message))))
+    }
+
+    /// Gathers what requests and subscriptions have to say.
+    pub(super) fn collect(&mut self, door: &mut impl Door) {
+        while let Some(seq) = self.requests.poll_cancellation() {
+            let _ = door.handle(self.now, Event::Cancel(seq));
+        }
+        while let Some(ended) = self.requests.poll_ended() {
+            self.outputs.push_back(Output::Ended(ended));
+        }
+        while let Some(told) = self.subscriptions.poll_event() {
+            self.judge(door, &told.news);
+            self.outputs.push_back(Output::Told(told));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What stands between a driver and its connection: subscriptions that are said again, requests and
+//! their answers, a message bus, and what must come before the queue after each open.
+//!
+//! A [`Session`] has the door of a [`Connection`](crate::Connection) and passes events in and actions
+//! out. It is as pure: no clock, no randomness, no waiting. On the way
+//!
+//! * a message that answers a [request](crate::requests) ends that;
+//! * a message that [subscribers](crate::bus) want is theirs; every other one is the application's,
+//!   as without a session;
+//! * after each open, before anything that is queued, in this order: the application's login; the
+//!   live [subscriptions](crate::subscriptions), as they were made, and their confirmations; the
+//!   requests of class acknowledged that were sent and not answered; a look of the application at the
+//!   queue.
+//!
+//! The connection's config must have `opening.hold` on, or the queue does not wait. What the session
+//! sends by itself counts among the connection's messages and ends in no notice: of a request one
+//! hears how it ended, of a subscription whether it was confirmed.
+
+mod door;
+mod inbound;
+mod opening;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+pub use door::Door;
+use opening::Stage;
+pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Verdict};
+
+use crate::action::Action;
+use crate::bus::{Bus, Pattern, Routing, SubscriberId};
+use crate::config::ConfigError;
+use crate::error::{Accepted, Rejected};
+use crate::event::{Event, Outgoing, Seq, TransportId};
+use crate::notice::Message;
+use crate::requests::{self, Correlation, Request, RequestId, RequestRejected, Requests};
+use crate::subscriptions::{
+    self, Subscription, SubscriptionId, SubscriptionRejected, Subscriptions,
+};
+use crate::time::Instant;
+
+/// What a session is made with.
+#[derive(Clone, Debug, Default)]
+pub struct SessionConfig {
+    /// How a message's topic is found. Default: the JSON field `type`.
+    pub routing: Routing,
+    /// How an answer finds its request. Default: JSON-RPC 2.0.
+    pub correlation: Correlation,
+    /// How many requests there may be, and how long they may take.
+    pub requests: requests::Limits,
+    /// How many subscriptions there may be.
+    pub subscriptions: subscriptions::Limits,
+    /// What becomes of the connection when a subscription is refused or not confirmed.
+    pub unconfirmed: Unconfirmed,
+    /// What the application wants to be asked.
+    pub asks: Asks,
+}
+
+/// The layer between a driver and its connection: see the [module](self).
+#[derive(Clone, Debug)]
+pub struct Session {
+    config: SessionConfig,
+    now: Instant,
+    bus: Bus,
+    requests: Requests,
+    subscriptions: Subscriptions,
+    /// The open transport.
+    transport: Option<TransportId>,
+    stage: Stage,
+    /// Until when the queue waits for confirmations.
+    patience: Instant,
+    outputs: VecDeque<Output>,
+    /// What came during the login and is none of its own.
+    passed: VecDeque<Message>,
+    /// For whom the last message to deliver is.
+    matched: Vec<SubscriberId>,
+    /// Messages of a login that have not ended.
+    login: BTreeSet<Seq>,
+    /// Whether there ever was a request.
+    asked: bool,
+}
+
+/// Why there is no request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// It cannot be one, or there are too many.
+    Rejected(RequestRejected),
+    /// The connection did not take its message. The request comes back.
+    NotSent {
+        /// The request.
+        request: Request,
+        /// Why its message was not taken.
+        rejected: Rejected,
+    },
+}
+
+impl Session {
+    /// A session for a connection that was just made.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first field that breaks a rule.
+    pub fn new(config: SessionConfig, now: Instant) -> Result<Self, ConfigError> {
+        Ok(Self {
+            now,
+            bus: Bus::new(config.routing.clone()),
+            requests: Requests::new(config.correlation.clone(), config.requests)?,
+            subscriptions: Subscriptions::new(config.subscriptions)?,
+            config,
+            transport: None,
+            stage: Stage::Down,
+            patience: now,
+            outputs: VecDeque::new(),
+            passed: VecDeque::new(),
+            matched: Vec::new(),
+            login: BTreeSet::new(),
+            asked: false,
+        })
+    }
+
+    /// As [`Connection::handle`](crate::Connection::handle), through this session.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn handle(
+        &mut self,
+        door: &mut impl Door,
+        now: Instant,
+        event: Event,
+    ) -> Result<Accepted, Rejected> {
+        self.now = self.now.max(now);
+        door.handle(now, event)
+    }
+
+    /// The next thing to do, to tell or to ask. Ends in the `Wait` of the connection, whose deadline
+    /// is the earlier one of both; come back with [`Event::Tick`] then.
+    pub fn poll(&mut self, door: &mut impl Door) -> Output {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return output;
+            }
+            if let Some(message) = self.passed.pop_front() {
+                if let Some(output) = self.sort(door, message) {
+                    return output;
+                }
+                continue;
+            }
+            match door.poll() {
+                Action::Notify(notice) => {
+                    if let Some(output) = self.note(door, notice) {
+                        return output;
+                    }
+                }
+                Action::Wait { until, why } => {
+                    // What was received has been seen by now, so nothing is late that came in time.
+                    if self.fire_due(door) || self.advance(door) || !self.outputs.is_empty() {
+                        continue;
+                    }
+                    return Output::Action(match self.deadline() {
+                        Some(own) if until.is_none_or(|until| own < until) => {
+                            Action::Wait { until: Some(own), why: None }
+                        }
+                        Some(_) | None => Action::Wait { until, why },
+                    });
+                }
+                action @ (Action::Dial { .. } | Action::Write { .. } | Action::Abort { .. }) => {
+                    return Output::Action(action);
+                }
+            }
+        }
+    }
+
+    /// Says what [`Output::Login`], [`Output::DuringLogin`] and [`Output::Queue`] ask.
+    pub fn decide(&mut self, door: &mut impl Door, now: Instant, decision: Decision) {
+        self.now = self.now.max(now);
+        match decision {
+            Decision::Login { transport, send, verdict } => {
+                self.log_in(door, transport, send, verdict);
+            }
+            Decision::Pass(message) => self.passed.push_back(message),
+            Decision::Queue { transport, drop, first } => {
+                self.looked_at_queue(door, transport, drop, first);
+            }
+        }
+    }
+
+    /// Asks the peer something. [`Output::Ended`] tells the answer, or what else became of it.
+    ///
+    /// # Errors
+    /// [`RequestError`] gives the request back; nothing was sent.
+    pub fn request(
+        &mut self,
+        door: &mut impl Door,
+        now: Instant,
+        request: Request,
+    ) -> Result<RequestId, RequestError> {
+        self.now = self.now.max(now);
+        let issued =
+            self.requests.issue(self.now, request.clone()).map_err(RequestError::Rejected)?;
+        // An acknowledged one is sent again by the session, not by the outbox.
+        let message = Outgoing::new(issued.payload).class(issued.class);
+        match door.handle(now, Event::Send(message)) {
+            Ok(Accepted::Message(seq)) => {
+                self.asked = true;
+                self.requests.sent(issued.id, seq);
+                Ok(issued.id)
+            }
+            Ok(Accepted::Done | Accepted::Stale) => {
+                unreachable!("every message that is taken gets a name")
+            }
+            Err(rejected) => {
+                self.requests.unsent(issued.id);
+                Err(RequestError::NotSent { request, rejected })
+            }
+        }
+    }
+
+    /// Gives a request up. What was not sent yet is not sent. Its end is told, if it has not ended.
+    pub fn cancel(&mut self, door: &mut impl Door, now: Instant, request: RequestId) {
+        self.now = self.now.max(now);
+        if let Ok(Some(seq)) = self.requests.cancel(request) {
+            let _ = door.handle(now, Event::Cancel(seq));
+        }
+        self.collect(door);
+    }
+
+    /// Says something to the peer now, or once the connection is open, and again after every open
+    /// until it is taken back.
+    ///
+    /// # Errors
+    /// [`SubscriptionRejected`] gives it back.
+    pub fn subscribe(
+        &mut self,
+        door: &mut impl Door,
+        now: Instant,
+        subscription: Subscription,
+    ) -> Result<SubscriptionId, SubscriptionRejected> {
+        self.now = self.now.max(now);
+        let id = self.subscriptions.add(subscription)?;
+        self.advance(door);
+        Ok(id)
+    }
+
+    /// Takes a subscription back: says so to the peer, if it was said, and never says it again.
+    pub fn unsubscribe(
+        &mut self,
+        door: &mut impl Door,
+        now: Instant,
+        subscription: SubscriptionId,
+    ) -> bool {
+        self.now = self.now.max(now);
+        let known = self.subscriptions.remove(subscription).is_some();
+        self.advance(door);
+        known
+    }
+
+    /// What separates the segments of a topic: see [`Pattern::parse`].
+    #[must_use]
+    pub fn separator(&self) -> char {
+        self.config.routing.separator()
+    }
+
+    /// Adds a subscriber to the bus.
+    pub fn listen(&mut self, pattern: &Pattern) -> SubscriberId {
+        self.bus.subscribe(pattern)
+    }
+
+    /// Takes a subscriber off the bus.
+    pub fn unlisten(&mut self, subscriber: SubscriberId) -> bool {
+        self.bus.unsubscribe(subscriber)
+    }
+
+    /// For whom the last [`Output::Deliver`] is, in the order in which they subscribed.
+    #[must_use]
+    pub fn matched(&self) -> &[SubscriberId] {
+        &self.matched
+    }
+
+    /// The session in numbers.
+    #[must_use]
+    pub fn status(&self) -> SessionStatus {
+        SessionStatus {
+            subscribers: self.bus.len(),
+            requests: self.requests.in_flight(),
+            stray_answers: self.requests.strays(),
+            subscriptions: self.subscriptions.live(),
+            unconfirmed: self.subscriptions.unconfirmed(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.requests.deadline(), self.subscriptions.deadline(), self.waits_until()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Lets the deadlines act that have passed. Returns whether one had.
+    fn fire_due(&mut self, door: &mut impl Door) -> bool {
+        if self.deadline().is_none_or(|deadline| deadline > self.now) {
+            return false;
+        }
+        self.requests.tick(self.now);
+        self.subscriptions.tick(self.now);
+        self.collect(door);
+        true
+    }
+}

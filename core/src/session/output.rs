@@ -1,0 +1,122 @@
+//! What a session says, asks and is told, besides a connection's own vocabulary.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Action;
+use crate::bus::Delivery;
+use crate::event::{Outgoing, Seq, TransportId};
+use crate::notice::Message;
+use crate::requests::Ended;
+use crate::subscriptions::Told;
+
+/// What a driver takes from [`Session::poll`](super::Session::poll).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// An action of the connection. Its `Wait` comes last, and its deadline minds the session's own.
+    Action(Action),
+    /// A message for the subscribers that [`Session::matched`](super::Session::matched) names.
+    Deliver(Delivery),
+    /// A request has ended.
+    Ended(Ended),
+    /// Something about a subscription.
+    Told(Told),
+    /// A transport has opened and wants its login: see [`Decision::Login`]. Asked only with
+    /// `asks.login`.
+    Login {
+        /// The transport that opened.
+        transport: TransportId,
+    },
+    /// A message that came before the login was over. It is the login's to look at: what is none of
+    /// its own is given back with [`Decision::Pass`].
+    DuringLogin(Message),
+    /// What is queued is about to go out: look at [`Connection::queued`](crate::Connection::queued),
+    /// and say with [`Decision::Queue`] what goes, and in which order. Asked only with `asks.queue`,
+    /// and only if something is queued.
+    Queue {
+        /// The transport that it would go out on.
+        transport: TransportId,
+    },
+}
+
+/// What the application says to what it was asked. It is stale, and changes nothing, once the
+/// transport is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// What a login comes to.
+    Login {
+        /// The transport that was asked about.
+        transport: TransportId,
+        /// What is sent now, before everything else; 64 messages at most. One that cannot be sent
+        /// fails the login.
+        send: Vec<Outgoing>,
+        /// How it ended; `None` while it goes on.
+        verdict: Option<Verdict>,
+    },
+    /// A message that came during the login is like any other.
+    Pass(Message),
+    /// What is queued was looked at.
+    Queue {
+        /// The transport that was asked about.
+        transport: TransportId,
+        /// What is taken back, and ends as cancelled.
+        drop: Vec<Seq>,
+        /// What goes first, in this order; the rest follows as it stood.
+        first: Vec<Seq>,
+    },
+}
+
+/// How a login ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The transport serves.
+    Good,
+    /// It does not; another one may.
+    Failed {
+        /// Why, in words, without secrets.
+        detail: Box<str>,
+    },
+    /// No other one ever will: the connection closes for good.
+    Refused {
+        /// Why, in words, without secrets.
+        detail: Box<str>,
+    },
+}
+
+/// Which questions the application wants to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asks {
+    /// After each open, before anything else is sent. Default off.
+    pub login: bool,
+    /// After each open, before what is queued goes out. Default off.
+    pub queue: bool,
+}
+
+/// What becomes of the connection when a subscription is refused, or not confirmed in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unconfirmed {
+    /// It lives on; the application is told.
+    #[default]
+    Continue,
+    /// The application is told, and there is another attempt on a new transport.
+    Reconnect,
+}
+
+/// A session in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SessionStatus {
+    /// How many subscribers the bus has.
+    pub subscribers: usize,
+    /// How many requests await their end.
+    pub requests: usize,
+    /// Answers to requests that had ended, or that there never were.
+    pub stray_answers: u64,
+    /// How many subscriptions are said anew after each open.
+    pub subscriptions: usize,
+    /// How many of them were said and await their confirmation.
+    pub unconfirmed: usize,
+}

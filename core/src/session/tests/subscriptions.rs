@@ -1,0 +1,128 @@
+//! What stands at the server after each reconnect.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+
+use super::*;
+use crate::config::Class;
+use crate::rng::{Rng, Stream};
+use crate::session::Unconfirmed;
+use crate::subscriptions::{Confirm, Matcher, News};
+use crate::testing;
+
+fn symbol(name: &str) -> Subscription {
+    Subscription::new(format!("+{name}")).unsay(format!("-{name}"))
+}
+
+#[test]
+fn the_live_ones_are_said_again_in_the_order_they_were_made() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    let a = rig.subscribe(symbol("a"));
+    rig.subscribe(symbol("b"));
+    rig.subscribe(symbol("c"));
+    assert_eq!(rig.written(), ["+a", "+b", "+c"]);
+    rig.unsubscribe(a);
+    assert_eq!(rig.written(), ["-a"]);
+    rig.subscribe(symbol("a"));
+    assert_eq!(rig.written(), ["+a"]);
+    rig.lose();
+    rig.send("queued");
+    rig.reopen();
+    assert_eq!(rig.written(), ["+b", "+c", "+a", "queued"]);
+}
+
+#[test]
+fn one_that_was_taken_back_while_down_is_never_said() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    let a = rig.subscribe(symbol("a"));
+    rig.written();
+    rig.lose();
+    rig.unsubscribe(a);
+    let b = rig.subscribe(symbol("b"));
+    rig.unsubscribe(b);
+    rig.reopen();
+    assert!(rig.written().is_empty());
+}
+
+#[test]
+fn they_are_said_even_if_the_queue_is_full() {
+    let mut config = Config::builder();
+    config.opening.hold = true;
+    config.outbox.max_messages = 1;
+    let mut rig = Rig::with(config.build().expect("a config"), SessionConfig::default());
+    for n in 0..200 {
+        rig.subscribe(symbol(&n.to_string()));
+    }
+    rig.send("queued");
+    rig.open();
+    let written = rig.written();
+    assert_eq!(written.len(), 201);
+    assert_eq!((written[0].as_str(), written[200].as_str()), ("+0", "queued"));
+}
+
+#[test]
+fn a_refusal_and_a_silence_are_told_and_the_policy_decides() {
+    for unconfirmed in [Unconfirmed::Continue, Unconfirmed::Reconnect] {
+        let config = SessionConfig { unconfirmed, ..SessionConfig::default() };
+        let confirm = Confirm::when(Matcher::new("ok", true)).refuse(Matcher::new("ok", false));
+        let mut rig = Rig::opened(config);
+        let first = rig.transport();
+        rig.subscribe(symbol("a").confirm(confirm));
+        rig.hear(r#"{"ok":false}"#);
+        assert!(matches!(rig.told[..], [Told { news: News::Refused { .. }, .. }]));
+        let same = rig.transport() == first;
+        assert_eq!(same, unconfirmed == Unconfirmed::Continue);
+    }
+}
+
+/// The server's side of a ticker: what it was told on this transport.
+fn apply(standing: &mut BTreeMap<String, usize>, written: Vec<String>) {
+    for text in written {
+        match text.split_at(1) {
+            ("+", name) => *standing.entry(name.to_string()).or_default() += 1,
+            ("-", name) => {
+                standing.remove(name).expect("it stood");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn two_hundred_cuts_leave_exactly_the_live_ones_standing_none_twice() {
+    for seed in 0..testing::rounds(10) {
+        let mut rng = Rng::new(seed as u64, Stream::Dedupe);
+        let mut rig = Rig::opened(SessionConfig::default());
+        let mut live: BTreeMap<String, SubscriptionId> = BTreeMap::new();
+        let mut standing = BTreeMap::new();
+        for _ in 0..if cfg!(miri) { 10 } else { 200 } {
+            for _ in 0..rng.next() % 6 {
+                let name = (rng.next() % 20).to_string();
+                match live.remove(&name) {
+                    Some(id) => rig.unsubscribe(id),
+                    None => {
+                        let id = rig.subscribe(symbol(&name));
+                        live.insert(name, id);
+                    }
+                }
+                if rng.next() % 4 == 0 {
+                    rig.event(Event::Send(Outgoing::new("other").class(Class::Volatile)));
+                }
+                if rng.next() % 3 == 0 && rig.open {
+                    apply(&mut standing, rig.written());
+                    standing.clear();
+                    rig.lose();
+                }
+            }
+            apply(&mut standing, rig.written());
+            if rig.open {
+                rig.lose();
+            }
+            standing.clear();
+            rig.reopen();
+            apply(&mut standing, rig.written());
+            assert!(standing.keys().eq(live.keys()), "seed {seed}: {standing:?} and {live:?}");
+            assert!(standing.values().all(|times| *times == 1), "seed {seed}: {standing:?}");
+        }
+    }
+}
