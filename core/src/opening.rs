@@ -45,8 +45,9 @@ impl<D: Dialect> Connection<D> {
 
     /// The application will not go on with this transport.
     pub(crate) fn refuse(&mut self, now: Instant, retry: bool, detail: Box<str>) {
+        let retry = retry || planted!(self.output, RefusalRetried);
         let reason = Reason::Refused { retry, detail };
-        if retry || planted!(self.output, RefusalRetried) {
+        if retry {
             self.give_up(now, reason);
         } else {
             self.refuse_for_good(now, reason);

@@ -53,9 +53,12 @@ impl Opening {
         if let Event::Refuse { retry, .. } = event
             && moment.done()
         {
-            let over = matches!(after.phase, Stage::Closing | Stage::Closed);
-            let down = matches!(after.phase, Stage::Waiting | Stage::Dialing);
-            let heeded = over || *retry && down;
+            let heeded = match after.phase {
+                Stage::Closing => !retry,
+                // At a limit, or drained.
+                Stage::Waiting | Stage::Closed => *retry,
+                Stage::Idle | Stage::Dialing | Stage::Open => false,
+            };
             demand!(13, heeded, "{event:?} led to {:?}", after.phase);
         }
         Ok(())
