@@ -9,10 +9,14 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+#[cfg(any(feature = "blocking", test))]
 use std::time::{Duration, Instant};
 
+#[cfg(any(feature = "blocking", test))]
 use super::signal::Signal;
-use crate::error::{Lagged, Timeout};
+use crate::error::Lagged;
+#[cfg(any(feature = "blocking", test))]
+use crate::error::Timeout;
 
 /// What becomes of a subscriber that does not keep up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -159,6 +163,7 @@ pub(crate) fn mailbox<T>(
         missed: 0,
         missed_next: 0,
         ended: false,
+        #[cfg(any(feature = "blocking", test))]
         signal: None,
         say: Box::new(say),
     };
@@ -277,6 +282,7 @@ pub(crate) struct Mail<T> {
     /// It was told that nothing more comes.
     ended: bool,
     /// Wakes a thread that waits here; made when one does for the first time.
+    #[cfg(any(feature = "blocking", test))]
     signal: Option<(Arc<Signal>, Waker)>,
     say: Say,
 }

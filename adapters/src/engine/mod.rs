@@ -22,6 +22,7 @@ mod race;
 mod recording;
 mod route;
 mod shared;
+#[cfg(any(feature = "blocking", test))]
 mod signal;
 mod sink;
 #[cfg(feature = "proxy")]
