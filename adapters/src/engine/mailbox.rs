@@ -8,7 +8,9 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+#[cfg(feature = "async")]
+use std::task::Context;
+use std::task::{Poll, Waker};
 #[cfg(any(feature = "blocking", test))]
 use std::time::{Duration, Instant};
 
