@@ -223,7 +223,7 @@ impl RequestError {
         match error {
             session::RequestError::Rejected(rejected) => RequestError::Rejected(rejected),
             session::RequestError::NotSent { request, rejected } => {
-                let refusal = SendError::from_rejected(rejected)
+                let refusal = SendError::from_rejected(*rejected)
                     .map_or(Refusal::Closed, |error| error.refusal);
                 RequestError::NotSent { request, refusal }
             }
@@ -319,7 +319,7 @@ pub enum SubscribeError {
     /// There are too many. The subscription is in it.
     Rejected(SubscriptionRejected),
     /// The connection is closed.
-    Closed(Subscription),
+    Closed(Box<Subscription>),
 }
 
 impl fmt::Display for SubscribeError {

@@ -74,7 +74,7 @@ impl Control {
     pub fn subscribe(&self, subscription: Subscription) -> Result<Standing, SubscribeError> {
         let mut core = self.shared().lock();
         if core.closed.is_some() || core.connection.state() == State::Closed {
-            return Err(SubscribeError::Closed(subscription));
+            return Err(SubscribeError::Closed(Box::new(subscription)));
         }
         let subscribed = core.command(|layer, door, now| layer.subscribe(door, now, subscription));
         let id = subscribed.map_err(SubscribeError::Rejected)?;

@@ -259,8 +259,7 @@ impl Access<'_> {
         let now = self.shared.clock.now();
         let (layer, door) = self.layer();
         let result = match layer.request(door, now, request) {
-            Err(RequestError::NotSent { request, rejected: Rejected::Busy(event) })
-                if self.may_make_room(&event) =>
+            Err(RequestError::NotSent { request, rejected }) if matches!(&*rejected, Rejected::Busy(event) if self.may_make_room(event)) =>
             {
                 self.take_actions();
                 let (layer, door) = self.layer();
@@ -268,8 +267,8 @@ impl Access<'_> {
             }
             result => result,
         };
-        if let Err(RequestError::NotSent { rejected: Rejected::Busy(_), .. }) = &result {
-            self.crowded = true;
+        if let Err(RequestError::NotSent { rejected, .. }) = &result {
+            self.crowded |= matches!(**rejected, Rejected::Busy(_));
         }
         self.rouse();
         result

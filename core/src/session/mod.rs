@@ -23,6 +23,7 @@ mod output;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
@@ -93,7 +94,7 @@ pub enum RequestError {
         /// The request.
         request: Request,
         /// Why its message was not taken.
-        rejected: Rejected,
+        rejected: Box<Rejected>,
     },
 }
 
@@ -212,7 +213,7 @@ impl Session {
             }
             Err(rejected) => {
                 self.requests.unsent(issued.id);
-                Err(RequestError::NotSent { request, rejected })
+                Err(RequestError::NotSent { request, rejected: Box::new(rejected) })
             }
         }
     }

@@ -226,10 +226,10 @@ impl Rig {
 
     /// The messages that the application was told.
     pub(super) fn messages(&self) -> Vec<&str> {
-        let text = |notice| match notice {
-            &Notice::Message(ref message) => message.as_text(),
+        let texts = self.notices.iter().filter_map(|notice| match notice {
+            Notice::Message(message) => message.as_text(),
             _ => None,
-        };
-        self.notices.iter().filter_map(text).collect()
+        });
+        texts.collect()
     }
 }

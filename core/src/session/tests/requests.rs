@@ -156,7 +156,7 @@ fn each_of_ten_thousand_ends_exactly_once_through_twenty_cuts() {
                 let Some(id) = next.copied() else { break };
                 server.remove(&id);
                 rig.hear(result(id));
-                if rng.next() % 8 == 0 {
+                if rng.next().is_multiple_of(8) {
                     rig.hear(result(id));
                 }
             }

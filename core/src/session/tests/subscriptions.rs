@@ -105,10 +105,10 @@ fn two_hundred_cuts_leave_exactly_the_live_ones_standing_none_twice() {
                         live.insert(name, id);
                     }
                 }
-                if rng.next() % 4 == 0 {
+                if rng.next().is_multiple_of(4) {
                     rig.event(Event::Send(Outgoing::new("other").class(Class::Volatile)));
                 }
-                if rng.next() % 3 == 0 && rig.open {
+                if rng.next().is_multiple_of(3) && rig.open {
                     apply(&mut standing, rig.written());
                     standing.clear();
                     rig.lose();

@@ -191,6 +191,7 @@ impl Run {
                 News::Refused { .. } => (id, "refused"),
                 News::Unconfirmed => (id, "unconfirmed"),
                 News::Undelivered(_) => (id, "undelivered"),
+                News::Unsayable { .. } => (id, "unsayable"),
             })
             .collect();
         assert_eq!(told, core::mem::take(&mut self.expected));

@@ -167,3 +167,21 @@ fn adding_and_removing_without_end_takes_no_room() {
     }
     assert_eq!(added, 4095);
 }
+
+#[test]
+fn what_the_connection_will_not_take_is_told_and_does_not_hold_up_the_rest() {
+    let mut subscriptions = table();
+    subscriptions.opened();
+    let large = subscriptions.add(plain("large")).unwrap();
+    subscriptions.add(plain("b")).unwrap();
+    let saying = subscriptions.next_to_say().unwrap();
+    assert_eq!(saying.id, large);
+    subscriptions.unsayable(&saying, "too large");
+    subscriptions.unsayable(&saying, "too large");
+    let detail = "too large".into();
+    assert_eq!(news(&mut subscriptions), [(large.get(), News::Unsayable { detail })]);
+    assert_eq!(say(&mut subscriptions, 1), ["+b"]);
+    subscriptions.lost();
+    subscriptions.opened();
+    assert_eq!(say(&mut subscriptions, 2), ["+large", "+b"], "it is tried again");
+}
