@@ -5,6 +5,7 @@
 
 mod ahead;
 mod control;
+mod deed;
 mod dial;
 mod inbox;
 mod journal;

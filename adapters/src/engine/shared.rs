@@ -63,7 +63,7 @@ pub(crate) struct Core {
     last_ticket: u64,
     /// To be called when the lock is released.
     to_call: Option<Waker>,
-    /// The tasks are to be called when the lock is released.
+    /// Who waits for a change is to be called when the lock is released.
     announced: bool,
     /// Somebody was refused because too many actions waited.
     crowded: bool,
@@ -83,7 +83,7 @@ impl Ticket {
 }
 
 /// Access to the core. Those who are to be woken are called when the lock is released, so that a
-/// waker may do what it likes.
+/// waker may do what it likes, and a thread finds it free when it wakes up.
 #[derive(Debug)]
 pub(crate) struct Access<'a> {
     shared: &'a Shared,
@@ -114,13 +114,20 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
-        let tasks = if std::mem::take(&mut core.announced) {
-            std::mem::take(&mut core.tasks)
+        if std::mem::take(&mut core.announced) {
+            let tasks = std::mem::take(&mut core.tasks);
+            let threads = core.threads;
+            drop(core);
+            if threads > 0 {
+                self.shared.changed.notify_all();
+            }
+            tasks.into_iter().for_each(|(_, task)| task.wake());
         } else {
-            Vec::new()
-        };
-        drop(core);
-        driver.into_iter().chain(tasks.into_iter().map(|(_, task)| task)).for_each(Waker::wake);
+            drop(core);
+        }
+        if let Some(driver) = driver {
+            driver.wake();
+        }
     }
 }
 
@@ -261,6 +268,9 @@ impl Access<'_> {
             driver.wake();
         }
         let Some(mut core) = self.guard.take() else { return (self, true) };
+        if core.announced && core.threads > 0 {
+            shared.changed.notify_all();
+        }
         core.threads += 1;
         let (mut core, in_time) = match deadline {
             None => (shared.changed.wait(core).unwrap_or_else(PoisonError::into_inner), true),
@@ -278,9 +288,6 @@ impl Access<'_> {
     /// Tells everybody who waits that something has changed.
     pub(crate) fn announce(&mut self) {
         self.announced = true;
-        if self.threads > 0 {
-            self.shared.changed.notify_all();
-        }
     }
 
     /// The driver has taken the actions that wait: whoever was refused because of them may try
@@ -363,14 +370,11 @@ impl Core {
         }
     }
 
-    /// The next action, or the next deadline when there is none.
-    pub(crate) fn next(&mut self) -> Result<Action, Option<Instant>> {
-        if let Some(action) = self.pending.pop_front() {
-            return Ok(action);
-        }
-        match self.poll() {
-            Action::Wait { until, .. } => Err(until),
-            action => Ok(action),
+    /// The next action; [`Action::Wait`] when there is none.
+    pub(crate) fn next(&mut self) -> Action {
+        match self.pending.pop_front() {
+            Some(action) => action,
+            None => self.poll(),
         }
     }
 }
