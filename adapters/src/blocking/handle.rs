@@ -85,7 +85,7 @@ impl Handle {
         loop {
             let error = match self.control.offer(&mut core, message) {
                 Ok(seq) => {
-                    self.release(core);
+                    self.release(core, Seat::help);
                     return Ok(seq);
                 }
                 Err(error) => error,
@@ -136,11 +136,18 @@ impl Handle {
         }
     }
 
-    /// Releases the core after a send, and has what is to be done about it done.
-    fn release(&self, mut core: Access<'_>) {
+    /// The caller has fetched enough for reading and sending to go on.
+    pub(super) fn resume(&self) {
+        let mut core = self.shared().lock();
+        core.resume();
+        self.release(core, Seat::take_over);
+    }
+
+    /// Releases the core, and has what is to be done done by `help`, or else by the driver.
+    fn release(&self, mut core: Access<'_>, help: impl FnOnce(&Arc<Seat>) -> bool) {
         let Some(driver) = core.take_call() else { return };
         drop(core);
-        if !self.seat().is_some_and(Seat::help) {
+        if !self.seat().is_some_and(help) {
             driver.wake();
         }
     }

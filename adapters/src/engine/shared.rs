@@ -189,10 +189,7 @@ impl Shared {
 
     /// The application has fetched enough for reading and sending to go on.
     pub(crate) fn resume(&self) {
-        let mut core = self.lock();
-        core.resume = true;
-        core.wake();
-        core.announce();
+        self.lock().resume();
     }
 
     /// The end. Whoever waits for anything is released.
@@ -288,6 +285,13 @@ impl Access<'_> {
     /// Tells everybody who waits that something has changed.
     pub(crate) fn announce(&mut self) {
         self.announced = true;
+    }
+
+    /// As [`Shared::resume`].
+    pub(crate) fn resume(&mut self) {
+        self.resume = true;
+        self.wake();
+        self.announce();
     }
 
     /// The driver has taken the actions that wait: whoever was refused because of them may try
