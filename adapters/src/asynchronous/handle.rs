@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use perennial_core::{Closed, Outgoing, Seq, State};
 
-use super::waiting::Waiting;
+use super::waiting::{Waiting, poll_seldom};
 use crate::engine::Control;
 use crate::error::{NotOpen, Refusal, SendError};
 
@@ -71,8 +71,8 @@ impl Handle {
     /// # Errors
     /// [`SendError`] gives the message back.
     pub fn send(&self, message: impl Into<Outgoing>) -> Sending<'_> {
-        let waiting = self.waits().then(|| Waiting::new(self.shared()));
-        Sending { control: self, message: Some(message.into()), waiting }
+        let waits = self.waits();
+        Sending { control: self, message: Some(message.into()), waits, waiting: None }
     }
 
     /// As [`send`](Self::send), but waits for room whatever the config says. Cancel-safe.
@@ -80,8 +80,7 @@ impl Handle {
     /// # Errors
     /// [`SendError`] gives the message back.
     pub fn send_when_ready(&self, message: impl Into<Outgoing>) -> Sending<'_> {
-        let waiting = Some(Waiting::new(self.shared()));
-        Sending { control: self, message: Some(message.into()), waiting }
+        Sending { control: self, message: Some(message.into()), waits: true, waiting: None }
     }
 
     /// Closes with code 1000. What was not handed to a transport is dropped: see
@@ -126,6 +125,7 @@ impl Handle {
 pub struct Sending<'a> {
     control: &'a Control,
     message: Option<Outgoing>,
+    waits: bool,
     waiting: Option<Waiting>,
 }
 
@@ -135,16 +135,18 @@ impl Future for Sending<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let Some(message) = this.message.take() else { return Poll::Pending };
-        let Some(waiting) = &mut this.waiting else {
+        if !this.waits {
             return Poll::Ready(this.control.try_send(message));
-        };
-        waiting.poll(cx, |core| match this.control.offer(core, message) {
-            // Nobody is told of room ahead.
-            Err(SendError { message, refusal: Refusal::Full }) if !message.ahead => {
-                this.message = Some(message);
-                None
+        }
+        poll_seldom(&mut this.waiting, this.control.shared(), cx, |core| {
+            match this.control.offer(core, message) {
+                // Nobody is told of room ahead.
+                Err(SendError { message, refusal: Refusal::Full }) if !message.ahead => {
+                    this.message = Some(message);
+                    None
+                }
+                result => Some(result),
             }
-            result => Some(result),
         })
     }
 }

@@ -38,6 +38,28 @@ impl Waiting {
     }
 }
 
+/// As [`Waiting::poll`], for who takes a place only if it has to wait: mostly it has not, and a place
+/// costs more than the look.
+pub(super) fn poll_seldom<T>(
+    place: &mut Option<Waiting>,
+    shared: &Arc<Shared>,
+    cx: &mut Context<'_>,
+    look: impl FnOnce(&mut Access<'_>) -> Option<T>,
+) -> Poll<T> {
+    if let Some(waiting) = place {
+        return waiting.poll(cx, look);
+    }
+    let mut core = shared.lock();
+    match look(&mut core) {
+        Some(found) => Poll::Ready(found),
+        None => {
+            let waiting = place.insert(Waiting::new(shared));
+            core.await_change(&mut waiting.ticket, cx.waker());
+            Poll::Pending
+        }
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         if self.ticket.is_held() {

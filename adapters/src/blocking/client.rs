@@ -128,7 +128,10 @@ impl Client {
             }
             let limit = *limit.get_or_insert_with(|| Limit::after(timeout));
             let fetched = self.wait(limit)?;
-            if self.handle.shared().account(fetched) == Found::Ended {
+            if fetched.makes_room {
+                self.handle.resume();
+            }
+            if fetched.found == Found::Ended {
                 return Ok(None);
             }
         }

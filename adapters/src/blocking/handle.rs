@@ -140,11 +140,23 @@ impl Handle {
         }
     }
 
+    /// The caller has fetched enough for reading and sending to go on.
+    pub(super) fn resume(&self) {
+        let mut core = self.shared().lock();
+        core.resume();
+        self.release_to(core, Seat::take_over);
+    }
+
     /// Releases the core after a send, and has what is to be done about it done.
-    pub(super) fn release(&self, mut core: Access<'_>) {
+    pub(super) fn release(&self, core: Access<'_>) {
+        self.release_to(core, Seat::help);
+    }
+
+    /// Releases the core, and has what is to be done done by `help`, or else by the driver.
+    fn release_to(&self, mut core: Access<'_>, help: impl FnOnce(&Arc<Seat>) -> bool) {
         let Some(driver) = core.take_call() else { return };
         drop(core);
-        if !self.seat().is_some_and(Seat::help) {
+        if !self.seat().is_some_and(help) {
             driver.wake();
         }
     }

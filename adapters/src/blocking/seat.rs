@@ -6,7 +6,8 @@
 //! * **Slow.** The thread has the driver and sleeps in the poller. The caller waits for the inbox.
 //! * **Fast.** The caller takes the driver for as long as it waits, so that a message comes about on
 //!   the thread that wants it, and puts it back when it has one. While nobody has it, the first send
-//!   takes a turn, and for all else the thread is called.
+//!   takes a turn, and so does the fetch that makes room in a full inbox. For all else the thread is
+//!   called.
 //!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
 //! makes it slow again if the caller has not come since: because it does something else, or because
@@ -278,6 +279,16 @@ impl Seat {
             return false;
         }
         state.answers = false;
+        self.drive_on(state)
+    }
+
+    /// The same after the caller has made room for what it is to receive.
+    pub(super) fn take_over(self: &Arc<Self>) -> bool {
+        let state = self.lock();
+        state.fast && self.drive_on(state)
+    }
+
+    fn drive_on(self: &Arc<Self>, state: MutexGuard<'_, State>) -> bool {
         let Some((driving, _)) = self.take(state) else { return false };
         // As with a visit.
         let _ = catch_unwind(AssertUnwindSafe(|| driving.drive_on()));

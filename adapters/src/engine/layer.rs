@@ -185,6 +185,12 @@ impl Layer {
         self.congestion.is_any()
     }
 
+    /// Whether anybody is to be called, or told that something has changed.
+    #[cfg(feature = "blocking")]
+    pub(super) fn owes_calls(&self) -> bool {
+        self.has_news || !self.calls.is_empty()
+    }
+
     /// Whom to call now that the lock is released.
     pub(super) fn take_calls(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.calls)

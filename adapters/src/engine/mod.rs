@@ -7,6 +7,7 @@ mod ahead;
 mod board;
 mod commands;
 mod control;
+mod deed;
 mod dial;
 mod hooks;
 mod inbox;

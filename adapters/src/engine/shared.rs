@@ -77,7 +77,7 @@ pub(crate) struct Core {
     last_ticket: u64,
     /// To be called when the lock is released.
     to_call: Option<Waker>,
-    /// The tasks are to be called when the lock is released.
+    /// Who waits for a change is to be called when the lock is released.
     announced: bool,
     /// Somebody was refused because too many actions waited.
     crowded: bool,
@@ -97,7 +97,7 @@ impl Ticket {
 }
 
 /// Access to the core. Those who are to be woken are called when the lock is released, so that a
-/// waker may do what it likes.
+/// waker may do what it likes, and a thread finds it free when it wakes up.
 #[derive(Debug)]
 pub(crate) struct Access<'a> {
     shared: &'a Shared,
@@ -128,21 +128,19 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
-        if core.layer.take_news() {
-            core.announced = true;
-            if core.threads > 0 {
+        let calls = core.layer.take_calls();
+        if std::mem::take(&mut core.announced) | core.layer.take_news() {
+            let tasks = std::mem::take(&mut core.tasks);
+            let threads = core.threads;
+            drop(core);
+            if threads > 0 {
                 self.shared.changed.notify_all();
             }
-        }
-        let tasks = if std::mem::take(&mut core.announced) {
-            std::mem::take(&mut core.tasks)
+            tasks.into_iter().for_each(|(_, task)| task.wake());
         } else {
-            Vec::new()
-        };
-        let calls = core.layer.take_calls();
-        drop(core);
-        let tasks = tasks.into_iter().map(|(_, task)| task);
-        driver.into_iter().chain(tasks).chain(calls).for_each(Waker::wake);
+            drop(core);
+        }
+        driver.into_iter().chain(calls).for_each(Waker::wake);
     }
 }
 
@@ -187,10 +185,7 @@ impl Shared {
 
     /// The application has fetched enough for reading and sending to go on.
     pub(crate) fn resume(&self) {
-        let mut core = self.lock();
-        core.resume = true;
-        core.wake();
-        core.announce();
+        self.lock().resume();
     }
 
     /// Shows what came at `at` to views and listeners, which want little of it: with `shows` there
@@ -314,12 +309,20 @@ impl Access<'_> {
     #[cfg(feature = "blocking")]
     pub(crate) fn wait(mut self, deadline: Option<std::time::Instant>) -> (Self, bool) {
         let shared = self.shared;
+        if self.layer.owes_calls() {
+            // They are made when the lock is released; the caller looks again meanwhile.
+            drop(self);
+            return (shared.lock(), true);
+        }
         // Under the lock, or what changes before the wait begins would be missed. It is no task's
         // executor that runs here, but a thread that may wait.
         if let Some(driver) = self.to_call.take() {
             driver.wake();
         }
         let Some(mut core) = self.guard.take() else { return (self, true) };
+        if core.announced && core.threads > 0 {
+            shared.changed.notify_all();
+        }
         core.threads += 1;
         let (mut core, in_time) = match deadline {
             None => (shared.changed.wait(core).unwrap_or_else(PoisonError::into_inner), true),
@@ -337,9 +340,13 @@ impl Access<'_> {
     /// Tells everybody who waits that something has changed.
     pub(crate) fn announce(&mut self) {
         self.announced = true;
-        if self.threads > 0 {
-            self.shared.changed.notify_all();
-        }
+    }
+
+    /// As [`Shared::resume`].
+    pub(crate) fn resume(&mut self) {
+        self.resume = true;
+        self.wake();
+        self.announce();
     }
 
     /// The driver has taken the actions that wait: whoever was refused because of them may try
@@ -458,14 +465,11 @@ impl Core {
         }
     }
 
-    /// The next action, or the next deadline when there is none.
-    pub(crate) fn next(&mut self) -> Result<Action, Option<Instant>> {
-        if let Some(action) = self.pending.pop_front() {
-            return Ok(action);
-        }
-        match self.poll() {
-            Action::Wait { until, .. } => Err(until),
-            action => Ok(action),
+    /// The next action; [`Action::Wait`] when there is none.
+    pub(crate) fn next(&mut self) -> Action {
+        match self.pending.pop_front() {
+            Some(action) => action,
+            None => self.poll(),
         }
     }
 }

@@ -15,6 +15,7 @@ use perennial_core::{
 };
 use tungstenite::WebSocket;
 
+use super::deed::Deed;
 use super::dial::{Dial, Dialing};
 use super::hooks::{Ask, Hooks};
 use super::journal::Journal;
@@ -28,7 +29,7 @@ use super::wire::Wire;
 use crate::builder::RetryContext;
 
 /// How many actions are done in one turn, so that reading has its turn too.
-const ACTIONS: usize = 256;
+const ACTIONS: usize = 512;
 
 /// Overrides the delay before an attempt.
 pub(crate) type RetryHook = Box<dyn FnMut(&RetryContext) -> RetryChoice + Send>;
@@ -76,7 +77,7 @@ pub(crate) struct Engine<N: Network, S> {
     /// What the state machine is to be told.
     events: VecDeque<Event>,
     /// What it wants done.
-    actions: VecDeque<Action>,
+    deeds: Vec<Deed>,
     notices: Vec<Notice>,
     /// What went to subscribers, where views want to see it.
     routed: Vec<Notice>,
@@ -140,7 +141,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             awake: 0,
             is_quiet: false,
             events: VecDeque::new(),
-            actions: VecDeque::new(),
+            deeds: Vec::new(),
             notices: Vec::new(),
             routed: Vec::new(),
             asks: Vec::new(),
@@ -309,12 +310,11 @@ impl<N: Network, S: Sink> Engine<N, S> {
             core.decide(now, decision);
         }
         let until = loop {
-            if self.actions.len() + self.notices.len() >= ACTIONS {
+            if self.deeds.len() + self.notices.len() >= ACTIONS {
                 break Some(now);
             }
             match core.next() {
-                Ok(action) => self.take(action),
-                Err(Some(until)) if until <= now => {
+                Action::Wait { until: Some(until), .. } if until <= now => {
                     // An answer that lies in the kernel unread must not be missed.
                     if let Some(link) = &mut self.link
                         && !(self.paused || self.has_read)
@@ -326,7 +326,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
                     }
                     self.tell(&mut core, now, Event::Tick);
                 }
-                Err(until) => break until,
+                Action::Wait { until, .. } => break until,
+                action => self.take(action),
             }
         };
         core.relieve();
@@ -344,7 +345,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         let may_command = S::COMMANDS && !self.notices.is_empty();
         if late
             || may_command
-            || !self.actions.is_empty()
+            || !self.deeds.is_empty()
             || !self.asks.is_empty()
             || reads_on
             || flushes_on
@@ -357,19 +358,25 @@ impl<N: Network, S: Sink> Engine<N, S> {
     }
 
     /// Takes what is to be done, and what the application is to be told after that.
+    #[inline]
     fn take(&mut self, action: Action) {
-        match action {
+        match Deed::of(action) {
+            Ok(deed) => self.deeds.push(deed),
             // There are as many as messages; where nobody wants to know, nothing else does.
-            Action::Notify(Notice::Flushed { .. }) if !self.reports => {}
-            Action::Notify(notice) => self.notices.push(notice),
-            action => self.actions.push_back(action),
+            Err(Some(Notice::Flushed { .. })) if !self.reports => {}
+            Err(Some(notice)) => self.notices.push(notice),
+            Err(None) => {}
         }
     }
 
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
         while let Err(Rejected::Busy(refused)) = core.handle(now, event) {
             let mut progress = false;
-            while let Ok(action) = core.next() {
+            loop {
+                let action = core.next();
+                if matches!(action, Action::Wait { .. }) {
+                    break;
+                }
                 self.take(action);
                 progress = true;
             }
@@ -383,18 +390,19 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// Does what is to be done, and flushes once.
     fn act(&mut self) {
-        while let Some(action) = self.actions.pop_front() {
-            match action {
-                Action::Write { transport, index, frame } => {
+        let mut deeds = std::mem::take(&mut self.deeds);
+        for deed in deeds.drain(..) {
+            match deed {
+                Deed::Write { transport, index, frame } => {
                     if let Some(link) = self.link_of(transport) {
                         link.write(index, frame);
                     }
                 }
-                Action::Dial { transport, attempt } => self.dial(transport, attempt),
-                Action::Abort { transport } => self.drop_transport(transport),
-                Action::Notify(_) | Action::Wait { .. } => {}
+                Deed::Dial { transport, attempt } => self.dial(transport, attempt),
+                Deed::Abort { transport } => self.drop_transport(transport),
             }
         }
+        self.deeds = deeds;
         if let Some(link) = &mut self.link
             && link.wants_flush()
         {
