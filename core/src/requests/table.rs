@@ -53,10 +53,10 @@ pub struct Requests {
     /// Messages that the connection has accepted and not ended. It may still hold one whose request
     /// has ended.
     messages: BTreeMap<Seq, RequestId>,
-    /// Those whose place is [`Place::Again`].
+    /// What is to be sent again on the present transport. Its place is [`Place::Again`].
+    resends: BTreeSet<RequestId>,
+    /// What is to be sent again on the next one. So is its place.
     again: BTreeSet<RequestId>,
-    /// The first that is still to be sent again on this transport; `None` if none is.
-    resend: Option<RequestId>,
     /// Bytes of the messages of what is in flight.
     bytes: usize,
     ended: VecDeque<Ended>,
@@ -112,8 +112,8 @@ impl Requests {
             entries: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             messages: BTreeMap::new(),
+            resends: BTreeSet::new(),
             again: BTreeSet::new(),
-            resend: None,
             bytes: 0,
             ended: VecDeque::new(),
             cancellations: BTreeSet::new(),
@@ -171,6 +171,7 @@ impl Requests {
         match self.entries.get_mut(&id) {
             Some(entry) => {
                 entry.place = Place::Outbox(seq);
+                self.resends.remove(&id);
                 self.again.remove(&id);
             }
             // It ended meanwhile.
@@ -191,8 +192,7 @@ impl Requests {
             }
             (Place::Issued, true) => {
                 entry.place = Place::Again;
-                self.again.insert(id);
-                self.resend = Some(self.resend.map_or(id, |next| next.min(id)));
+                self.resends.insert(id);
                 false
             }
             (Place::Outbox(_) | Place::Flushed | Place::Again, _) => false,
@@ -241,7 +241,7 @@ impl Requests {
     /// The transport is gone. What was flushed to it ends as [`Outcome::Lost`], or goes out again on
     /// the next; of what was not, the connection says what becomes of it.
     pub fn transport_lost(&mut self) {
-        self.resend = None;
+        self.again.append(&mut self.resends);
         let mut lost = VecDeque::new();
         for (id, entry) in &mut self.entries {
             let again = match (entry.place, entry.class) {
@@ -267,26 +267,24 @@ impl Requests {
 
     /// A transport has opened: what was handed to an earlier one is to be sent again.
     pub fn transport_opened(&mut self) {
-        self.resend = self.again.first().copied();
+        self.resends.append(&mut self.again);
     }
 
     /// The next message to be sent again on the present transport, oldest request first; `None` if
     /// there is none. Its owner says [`sent`](Self::sent), or [`unsent`](Self::unsent) and asks
     /// again when there is room.
     pub fn next_resend(&mut self) -> Option<(RequestId, Payload)> {
-        let id = *self.again.range(self.resend?..).next()?;
-        self.resend = id.0.checked_add(1).map(RequestId);
+        let id = self.resends.pop_first()?;
         let entry = self.entries.get_mut(&id)?;
         let payload = entry.message.clone()?;
         entry.place = Place::Issued;
-        self.again.remove(&id);
         Some((id, payload))
     }
 
     /// Whether anything is still to be sent again on the present transport.
     #[must_use]
     pub fn has_resends(&self) -> bool {
-        self.resend.is_some_and(|from| self.again.range(from..).next().is_some())
+        !self.resends.is_empty()
     }
 
     /// Shows it a received message, which is read once. A response ends its request.
@@ -403,6 +401,7 @@ impl Requests {
     fn take(&mut self, id: RequestId) -> bool {
         let Some(entry) = self.entries.remove(&id) else { return false };
         self.deadlines.remove(&(entry.deadline, id));
+        self.resends.remove(&id);
         self.again.remove(&id);
         self.bytes -= entry.size;
         true

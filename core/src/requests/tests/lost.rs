@@ -111,6 +111,32 @@ fn a_resend_that_is_refused_is_the_next_again() {
 }
 
 #[test]
+fn a_resend_that_outlived_a_transport_and_is_given_up_waits_for_the_next() {
+    let mut requests = table();
+    for seq in 1..=3 {
+        ask(&mut requests, Class::Acknowledged, seq);
+        requests.flushed(Seq(seq));
+    }
+    requests.transport_lost();
+    requests.transport_opened();
+    for seq in [4, 5] {
+        let (id, _) = requests.next_resend().unwrap();
+        requests.sent(id, Seq(seq));
+    }
+    // The connection keeps the first and the second. The third is due, and which of them is given up
+    // makes no difference.
+    requests.transport_lost();
+    requests.transport_opened();
+    requests.undelivered(Seq(4), Fate::Expired);
+    assert_eq!(requests.next_resend().unwrap().0, RequestId(3));
+    requests.undelivered(Seq(5), Fate::Expired);
+    assert_eq!(requests.next_resend(), None);
+    requests.transport_lost();
+    requests.transport_opened();
+    assert_eq!(resends(&mut requests), [1, 2, 3]);
+}
+
+#[test]
 fn what_was_not_accepted_is_forgotten() {
     let mut requests = table();
     let issued = requests.issue(NOW, call(Class::Acknowledged)).unwrap();

@@ -77,7 +77,7 @@ struct Asked {
     bytes: Payload,
     at: At,
     handed: bool,
-    /// Whether it went out on this transport, or may not before the next.
+    /// Whether it is not to be sent again before the next transport.
     had_its_turn: bool,
 }
 
@@ -213,7 +213,7 @@ impl Run {
                     self.open = true;
                     self.table.transport_opened();
                     for asked in self.asked.values_mut() {
-                        asked.had_its_turn = false;
+                        asked.had_its_turn = asked.at != At::Nowhere;
                     }
                 }
             }
