@@ -191,7 +191,7 @@ fn files_that_are_no_traces_are_refused_with_their_line() {
         ("other JSON", b"{\"a\":1}\n".to_vec(), 1, "no header"),
         ("binary", vec![0xff; 4096], 1, "no header"),
         ("deep", nested.into_bytes(), 1, "no header"),
-        ("a newer version", with(r#""version":1"#, r#""version":2"#), 1, "version 2"),
+        ("a newer version", with(r#""version":2"#, r#""version":3"#), 1, "version 3"),
         ("a bad config", with(r#""cap":"30s""#, r#""cap":"1ms""#), 1, "retry.cap"),
         ("torn", torn.to_vec(), lines, "torn"),
         ("torn header", whole.as_bytes()[..200].to_vec(), 1, "torn"),

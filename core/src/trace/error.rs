@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::header::VERSION;
+use super::header::{OLDEST, VERSION};
 
 /// A trace that cannot be read or replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct TraceError {
 pub enum Flaw {
     /// The first line is no header: this is another kind of file.
     NotATrace,
-    /// The trace is of another version than [`VERSION`].
+    /// The trace is of a version that is not known; the newest is [`VERSION`].
     UnknownVersion {
         /// Its version.
         version: u64,
@@ -64,7 +64,7 @@ impl fmt::Display for TraceError {
         match &self.flaw {
             Flaw::NotATrace => f.write_str("is no header of a trace"),
             Flaw::UnknownVersion { version } => {
-                write!(f, "says version {version}, and only version {VERSION} is known")
+                write!(f, "says version {version}; versions {OLDEST} to {VERSION} are known")
             }
             Flaw::Torn => f.write_str("is torn: the recording was cut off there"),
             Flaw::UnknownEvent { name } => write!(f, "has an unknown event, {name:?}"),

@@ -16,7 +16,7 @@ use crate::dialect::DialectConfig;
 pub const VERSION: u32 = 2;
 
 /// The oldest version that is read.
-const OLDEST: u64 = 1;
+pub(super) const OLDEST: u64 = 1;
 
 /// What the first line says that it is the first line of.
 const FORMAT: &str = "perennial-trace";
