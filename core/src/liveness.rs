@@ -32,10 +32,7 @@ impl<D: Dialect> Connection<D> {
 
     fn fire(&mut self, now: Instant, timer: Timer) {
         match timer {
-            Timer::Dial => {
-                self.abort();
-                self.dial_failed(now, Reason::DialTimeout);
-            }
+            Timer::Dial => self.dial_timed_out(now),
             Timer::Retry => self.dial(now),
             Timer::Ping => self.ping_due(now),
             Timer::Pong => self.found_dead(now, Death::Pong),
@@ -75,9 +72,15 @@ impl<D: Dialect> Connection<D> {
     }
 
     pub(crate) fn stop_liveness(&mut self) {
-        for timer in
-            [Timer::Ping, Timer::Pong, Timer::Probe, Timer::Stale, Timer::Stable, Timer::Ack]
-        {
+        for timer in [
+            Timer::Dial,
+            Timer::Ping,
+            Timer::Pong,
+            Timer::Probe,
+            Timer::Stale,
+            Timer::Stable,
+            Timer::Ack,
+        ] {
             self.timers.disarm(timer);
         }
         self.heartbeat.forget_probe();

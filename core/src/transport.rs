@@ -49,6 +49,8 @@ pub(crate) struct Transport {
     control: VecDeque<Control>,
     /// A close frame is queued or written: nothing may follow it (RFC 6455 §5.5.1).
     closing: bool,
+    /// Whether the peer takes messages. A dialect that greets it waits for its word.
+    pub(crate) admits: bool,
 }
 
 impl Transport {
@@ -63,11 +65,18 @@ impl Transport {
             control_unflushed: 0,
             control: VecDeque::new(),
             closing: false,
+            admits: true,
         }
     }
 
     /// Queues a control frame, or a frame of the dialect's that serves as one.
     pub(crate) fn control(&mut self, frame: Frame) {
+        self.queue(frame, false);
+    }
+
+    /// Queues the greeting, which is the first frame of all. Messages wait for its answer.
+    pub(crate) fn greet(&mut self, frame: Frame) {
+        self.admits = false;
         self.queue(frame, false);
     }
 
@@ -118,7 +127,7 @@ impl Transport {
 
     /// Whether data may be written at all.
     pub(crate) fn takes_data(&self) -> bool {
-        !self.closing
+        !self.closing && self.admits
     }
 
     /// Whether a message of this size fits the credit. One always does.

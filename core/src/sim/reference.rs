@@ -224,6 +224,7 @@ impl Reference {
                 // The transport that lingered is gone.
                 Due::Close => {}
                 Due::Outage => self.finish(),
+                Due::Dial if self.at == At::Open => self.lost(now, Why::Plain),
                 Due::Dial => self.failed(now, Why::Plain),
                 Due::Dead => self.lost(now, Why::Plain),
                 Due::Stable => {
@@ -318,8 +319,12 @@ impl Reference {
                 self.was_open = true;
                 self.suspended = false;
                 self.heard = false;
-                for due in [Due::Dial, Due::Outage, Due::Suspend] {
+                for due in [Due::Outage, Due::Suspend] {
                     self.set(due, None);
+                }
+                // Else its answer is a part of the dial.
+                if self.dialect.greeting().is_none() {
+                    self.set(Due::Dial, None);
                 }
                 self.set(Due::Stable, Some(now + self.config.retry.stable_after));
             }
@@ -384,8 +389,15 @@ impl Reference {
             }
             return;
         }
-        if let Meaning::Ack { id, cumulative } = self.dialect.decode(payload) {
-            self.messages.acknowledged(id, cumulative);
+        match self.dialect.decode(payload) {
+            Meaning::Ack { id, cumulative } => self.messages.acknowledged(id, cumulative),
+            Meaning::Admission { .. } => self.set(Due::Dial, None),
+            Meaning::Message { .. }
+            | Meaning::Unreadable { .. }
+            | Meaning::Messages(_)
+            | Meaning::Ping
+            | Meaning::Pong
+            | Meaning::BadAck => {}
         }
     }
 
@@ -411,6 +423,7 @@ impl Reference {
 
     fn lost(&mut self, now: Instant, why: Why) {
         self.set(Due::Stable, None);
+        self.set(Due::Dial, None);
         self.messages.lost();
         self.go_down(now);
         self.failed(now, why);
@@ -460,8 +473,9 @@ impl Reference {
     fn say_last(&mut self) {
         self.at = At::Closing;
         self.draining = false;
-        self.set(Due::Drain, None);
-        self.set(Due::Stable, None);
+        for due in [Due::Drain, Due::Stable, Due::Dial] {
+            self.set(due, None);
+        }
         self.messages.drop_unsent();
     }
 

@@ -2,17 +2,18 @@
 //!
 //! Nothing may panic, a message must come out as it went in, and what a dialect writes it must be able
 //! to read. The JSON dialect must have read what a second reading of `docs/PROTOCOL.md` finds, by the
-//! grammar alone and, where `serde_json` makes a value of a text, in that. What stands for a payload
-//! in a trace must be read and written like the payload.
+//! grammar alone and, where `serde_json` makes a value of a text, in that; those of Socket.IO and event
+//! streams what `protocols` finds. What stands for a payload in a trace must be read and written like
+//! the payload.
 
 use arbitrary::Arbitrary;
 use perennial_core::{
-    BuiltIn, Bytes, Class, Config, Dialect, DialectConfig, EncodeError, Encoding, HeartbeatFrames,
-    Json, JsonConfig, Meaning, Payload, Way,
+    BuiltIn, Bytes, Class, Config, Dialect, DialectConfig, EncodeError, Encoding, EventStreamConfig,
+    HeartbeatFrames, Json, JsonConfig, Meaning, Payload, SocketIoConfig, Way,
 };
 use serde_json::Value;
 
-use super::grammar;
+use super::{grammar, protocols};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -33,6 +34,13 @@ enum Settings<'a> {
     Json(JsonSettings<'a>),
     /// The default, so that the fuzzer need not find it.
     DefaultJson,
+    SocketIo {
+        namespace: Option<&'a str>,
+        flags: u8,
+    },
+    EventStream {
+        fields: bool,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -58,6 +66,25 @@ enum Frame<'a> {
     Binary(&'a [u8]),
     /// A JSON object, so that the fuzzer need not find the grammar.
     Object(Vec<(Name<'a>, Content<'a>)>),
+    /// A packet of Socket.IO, likewise.
+    Packet {
+        kind: u8,
+        named: bool,
+        id: Option<u64>,
+        body: Vec<Content<'a>>,
+    },
+    /// An event stream.
+    Stream(Vec<(Line<'a>, u8)>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Line<'a> {
+    Empty,
+    Data(&'a str),
+    Event(&'a str),
+    Id(&'a str),
+    Retry(u16),
+    Other(&'a str),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -88,7 +115,7 @@ enum Content<'a> {
 }
 
 impl Frame<'_> {
-    fn payload(&self, id_field: &str) -> Payload {
+    fn payload(&self, id_field: &str, namespace: &str) -> Payload {
         match self {
             Frame::Text(text) => Payload::Text((*text).into()),
             Frame::Binary(bytes) => Payload::Binary(Bytes::copy_from_slice(bytes)),
@@ -98,6 +125,35 @@ impl Frame<'_> {
                     .map(|(name, content)| format!("{}:{}", name.json(id_field), content.json()))
                     .collect();
                 Payload::Text(format!("{{{}}}", fields.join(",")).into())
+            }
+            Frame::Packet { kind, named, id, body } => {
+                let kinds = ["0", "1", "2", "3", "40", "41", "42", "43", "44", "45", "46", "5", "7"];
+                let kind = kinds[usize::from(*kind) % kinds.len()];
+                let name = if *named { format!("{namespace},") } else { String::new() };
+                let id = id.map_or(String::new(), |id| id.to_string());
+                let body = match &body[..] {
+                    [] => String::new(),
+                    [Content::Null] => String::from("{}"),
+                    parts => {
+                        let parts: Vec<_> = parts.iter().map(Content::json).collect();
+                        format!("[{}]", parts.join(","))
+                    }
+                };
+                Payload::Text(format!("{kind}{name}{id}{body}").into())
+            }
+            Frame::Stream(lines) => {
+                let text = lines.iter().map(|(line, end)| {
+                    let end = ["\n", "\r", "\r\n", "\n\n"][usize::from(*end % 4)];
+                    match line {
+                        Line::Empty => String::from(end),
+                        Line::Data(value) => format!("data: {value}{end}"),
+                        Line::Event(value) => format!("event:{value}{end}"),
+                        Line::Id(value) => format!("id: {value}{end}"),
+                        Line::Retry(value) => format!("retry: {value}{end}"),
+                        Line::Other(value) => format!("{value}{end}"),
+                    }
+                });
+                Payload::Text(text.collect::<String>().into())
             }
         }
     }
@@ -148,6 +204,14 @@ impl Settings<'_> {
             }
             Settings::Json(json) => DialectConfig::Json(json.config()),
             Settings::DefaultJson => DialectConfig::Json(JsonConfig::default()),
+            Settings::SocketIo { namespace, flags } => DialectConfig::SocketIo(SocketIoConfig {
+                namespace: namespace.unwrap_or("/").into(),
+                acknowledge: flags & 1 != 0,
+                handshake: flags & 2 != 0,
+            }),
+            Settings::EventStream { fields } => {
+                DialectConfig::EventStream(EventStreamConfig { fields: *fields })
+            }
         }
     }
 }
@@ -193,16 +257,23 @@ pub fn run(input: &[u8]) {
     };
     let context = Encoding { id: input.id, unix_ms: input.unix_ms, class };
 
-    let id_field = match &config {
-        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => "id",
-        DialectConfig::Json(json) => &json.id_field,
+    let (id_field, namespace) = match &config {
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => ("id", "/"),
+        DialectConfig::Json(json) => (&*json.id_field, "/"),
+        DialectConfig::SocketIo(config) => ("id", &*config.namespace),
     };
     for frame in &input.frames {
-        let payload = frame.payload(id_field);
+        let payload = frame.payload(id_field, namespace);
         let meaning = dialect.decode(payload.clone());
         match &meaning {
+            // What these make of a frame is another text: see below.
+            Meaning::Message { .. } if is_protocol(&config) => {}
             Meaning::Message { payload: passed, .. }
             | Meaning::Unreadable { payload: passed, .. } => assert_eq!(*passed, payload),
+            Meaning::Messages(_) | Meaning::Admission { .. } => assert!(is_protocol(&config)),
             Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck => {}
         }
         let again = dialect.decode(payload.clone());
@@ -214,11 +285,17 @@ pub fn run(input: &[u8]) {
             }
         }
         if is_valid {
+            protocols::agree(&config, &payload, &meaning);
             stands_in(&mut dialect, &payload, &meaning, context);
         }
         encodes(&config, &mut dialect, &payload, context);
     }
     writes(&config, &mut dialect, context);
+}
+
+/// Whether the dialect is one whose frames are more than their messages.
+fn is_protocol(config: &DialectConfig) -> bool {
+    matches!(config, DialectConfig::SocketIo(_) | DialectConfig::EventStream(_))
 }
 
 /// What `serde_json` makes of a top-level field.
@@ -364,14 +441,7 @@ fn stands_in(dialect: &mut BuiltIn, payload: &Payload, meaning: &Meaning, contex
     let label = context.unix_ms;
     let received = dialect.redact(payload, Way::Received, label);
     alike(&received, payload);
-    let expected = match meaning.clone() {
-        Meaning::Message { id, .. } => Meaning::Message { payload: received.clone(), id },
-        Meaning::Unreadable { detail, .. } => {
-            Meaning::Unreadable { payload: received.clone(), detail }
-        }
-        other @ (Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) => other,
-    };
-    assert_eq!(dialect.decode(received), expected);
+    assert_eq!(shape(dialect.decode(received)), shape(meaning.clone()));
 
     let sent = dialect.redact(payload, Way::Sent, label);
     alike(&sent, payload);
@@ -385,6 +455,22 @@ fn stands_in(dialect: &mut BuiltIn, payload: &Payload, meaning: &Meaning, contex
     }
 }
 
+/// A meaning with blanks, as long as what it says, in its place.
+fn shape(meaning: Meaning) -> Meaning {
+    let blank = |payload: Payload| Payload::from(vec![0; payload.len()]);
+    match meaning {
+        Meaning::Message { payload, id } => Meaning::Message { payload: blank(payload), id },
+        Meaning::Unreadable { payload, detail } => {
+            Meaning::Unreadable { payload: blank(payload), detail }
+        }
+        Meaning::Messages(payloads) => Meaning::Messages(payloads.into_iter().map(blank).collect()),
+        Meaning::Admission { payload, admits } => {
+            Meaning::Admission { payload: blank(payload), admits }
+        }
+        other @ (Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) => other,
+    }
+}
+
 /// What is sent must carry the message, or the message must come back.
 fn encodes(config: &DialectConfig, dialect: &mut BuiltIn, payload: &Payload, context: Encoding) {
     let encoded = match dialect.encode(payload.clone(), context) {
@@ -394,13 +480,23 @@ fn encodes(config: &DialectConfig, dialect: &mut BuiltIn, payload: &Payload, con
             match error {
                 EncodeError::NoAcks => assert_eq!(context.class, Class::Acknowledged),
                 EncodeError::BinaryInText => assert_eq!(payload.as_text(), None),
-                EncodeError::IdsExhausted => assert_eq!(context.id, None),
+                EncodeError::IdsExhausted => {
+                    assert!(context.id.is_none_or(|id| is_protocol(config) && id >= 1 << 53));
+                }
+                EncodeError::NotAnEvent => {
+                    assert!(matches!(config, DialectConfig::SocketIo(_)));
+                    assert!(!payload.as_text().is_some_and(protocols::is_surely_an_event));
+                }
+                EncodeError::OneWay => assert!(matches!(config, DialectConfig::EventStream(_))),
             }
             return;
         }
     };
     if encoded.payload == *payload {
         return;
+    }
+    if let DialectConfig::SocketIo(config) = config {
+        return protocols::is_written(config, payload, &encoded, context);
     }
     let DialectConfig::Json(json) = config else { panic!("the message was changed") };
     let text = payload.as_text().expect("only text is wrapped");
@@ -445,9 +541,14 @@ fn writes(config: &DialectConfig, dialect: &mut BuiltIn, context: Encoding) {
     let ping = dialect.ping(context.unix_ms);
     let pong = dialect.pong(context.unix_ms);
     assert_eq!(ping.is_some(), dialect.has_heartbeat());
-    assert_eq!(pong.is_some(), dialect.has_heartbeat());
+    let answers = dialect.has_heartbeat() || matches!(config, DialectConfig::SocketIo(_));
+    assert_eq!(pong.is_some(), answers);
     let readable = match config {
-        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => true,
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::SocketIo(_)
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => true,
         DialectConfig::Json(json) => json.max_depth > 0 && json.id_field != "type",
     };
     if let (Some(ping), Some(pong), true) = (ping, pong, readable) {

@@ -22,6 +22,7 @@ mod grammar;
 pub mod handshake;
 mod memory;
 mod peer;
+mod protocols;
 mod reference;
 pub mod trace;
 pub mod wire;

@@ -117,12 +117,12 @@ pub(super) fn too_deep(text: &str, max_depth: usize) -> Option<usize> {
 }
 
 /// The first byte after white space (RFC 8259 §2).
-pub(super) fn first_byte(text: &str) -> Option<u8> {
+pub(in crate::dialect) fn first_byte(text: &str) -> Option<u8> {
     text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 /// Whether a valid JSON value is a number.
-fn is_number(token: &str) -> bool {
+pub(in crate::dialect) fn is_number(token: &str) -> bool {
     token.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
@@ -133,7 +133,7 @@ fn integer(token: &str) -> Option<u64> {
 }
 
 /// Whether a valid JSON value is the string `expected`.
-fn is_string(token: &str, expected: &str) -> bool {
+pub(in crate::dialect) fn is_string(token: &str, expected: &str) -> bool {
     let Some(inner) = token.strip_prefix('"').and_then(|token| token.strip_suffix('"')) else {
         return false;
     };

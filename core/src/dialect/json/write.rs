@@ -76,18 +76,18 @@ pub(super) fn ack(id: u64) -> ByteString {
 
 /// A buffer of exactly its text's size becomes a shared one as it is; a larger one would cost a
 /// second allocation.
-fn finish(out: String, size: usize) -> ByteString {
+pub(in crate::dialect) fn finish(out: String, size: usize) -> ByteString {
     debug_assert_eq!(out.len(), size, "the size was computed wrongly");
     out.into()
 }
 
 /// How many decimal digits a number takes.
-fn digits(number: u64) -> usize {
+pub(in crate::dialect) fn digits(number: u64) -> usize {
     // At most 20.
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-fn push_number(out: &mut String, number: u64) {
+pub(in crate::dialect) fn push_number(out: &mut String, number: u64) {
     // Writing to a string cannot fail.
     let _ = write!(out, "{number}");
 }
@@ -117,14 +117,14 @@ fn escape(byte: u8) -> Escape {
 
 /// How many bytes of a text must be escaped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Escapes {
+pub(in crate::dialect) struct Escapes {
     /// By a backslash and a letter.
-    pub(super) letters: usize,
+    pub(in crate::dialect) letters: usize,
     /// By their code.
-    pub(super) codes: usize,
+    pub(in crate::dialect) codes: usize,
 }
 
-pub(super) fn escapes(text: &str) -> Escapes {
+pub(in crate::dialect) fn escapes(text: &str) -> Escapes {
     let mut escapes = Escapes::default();
     for byte in text.bytes() {
         match escape(byte) {
@@ -137,12 +137,12 @@ pub(super) fn escapes(text: &str) -> Escapes {
 }
 
 /// The length of `text` as a JSON string, quotes included.
-fn quoted_len(text: &str) -> usize {
+pub(in crate::dialect) fn quoted_len(text: &str) -> usize {
     let Escapes { letters, codes } = escapes(text);
     2 + text.len() + letters + 5 * codes
 }
 
-fn push_quoted(out: &mut String, text: &str) {
+pub(in crate::dialect) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut done = 0;
     for (at, byte) in text.bytes().enumerate() {
