@@ -20,7 +20,7 @@ const server = http.createServer((request, response) => {
   response.setHeader('Content-Type', 'application/json');
   response.end(JSON.stringify(runOf(url.searchParams.get('run'))));
 });
-const io = new Server(server, { pingInterval: 250, pingTimeout: 2000 });
+const io = new Server(server, { pingInterval: 250, pingTimeout: 1000 });
 
 function serve(socket) {
   const run = runOf(socket.handshake.query.run);
