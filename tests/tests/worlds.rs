@@ -5,11 +5,12 @@
 
 use perennial_core::sim::strategies::{forecast, setup, weather};
 use perennial_core::sim::{
-    Answer, Application, Chatter, Cx, Echo, Fault, Hands, Link, Rest, Server, Setup, Stats, Weather,
-    World,
+    Answer, Application, Chatter, Cx, Echo, Fault, Hands, Link, Rest, Server, Setup, Stats,
+    Weather, World,
 };
 use perennial_core::{
-    Class, Config, DialectConfig, Duration, HeartbeatStyle, Notice, Outgoing, Payload, SocketIoConfig,
+    Class, Config, DialectConfig, Duration, HeartbeatStyle, Notice, Outgoing, Payload,
+    SocketIoConfig,
 };
 use perennial_determinism::seeds;
 use proptest::prelude::*;
@@ -74,8 +75,7 @@ impl<D: perennial_core::Dialect + Clone + PartialEq> Application<D> for Events {
 
     fn woken(&mut self, hands: &mut Hands<'_, D>) {
         self.0 += 1;
-        let class =
-            hands.choices().one_of(&[Class::Volatile, Class::Queued, Class::Acknowledged]);
+        let class = hands.choices().one_of(&[Class::Volatile, Class::Queued, Class::Acknowledged]);
         // Refused where there is no room; the checker has seen why.
         let _ = hands.send(Outgoing::new(format!(r#"["event",{}]"#, self.0)).class(class));
         let pause = hands.choices().between(Duration::ZERO, Duration::from_millis(40));

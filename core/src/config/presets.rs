@@ -223,7 +223,10 @@ mod tests {
         assert_eq!((every(&socket_io), socket_io.heartbeat.deadline), (25, seconds(20)));
         assert_eq!(socket_io.heartbeat.style, HeartbeatStyle::Server);
         assert_eq!((&source.retry.backoff, source.retry.jitter), (&constant(3), Jitter::None));
-        assert_eq!((source.heartbeat.style, source.retry.max_attempts), (HeartbeatStyle::Off, None));
+        assert_eq!(
+            (source.heartbeat.style, source.retry.max_attempts),
+            (HeartbeatStyle::Off, None)
+        );
         assert_eq!(source.heartbeat.stale_after, None);
     }
 

@@ -69,7 +69,8 @@ impl EventStream {
                 Field::Passed | Field::Unknown => {}
                 // The place after the last line as well: there an unfinished event ends.
                 Field::End => {
-                    let Some(payload) = core::mem::take(&mut event).finish(text, self.config.fields)
+                    let Some(payload) =
+                        core::mem::take(&mut event).finish(text, self.config.fields)
                     else {
                         continue;
                     };
@@ -236,7 +237,8 @@ impl<'a> Event<'a> {
         }
         let name = if self.name.is_empty() { "message" } else { self.name };
         let data = self.lines.as_deref().unwrap_or(first);
-        let parts = [(r#"{"event":"#, Some(name)), (r#","data":"#, Some(data)), (r#","id":"#, self.id)];
+        let parts =
+            [(r#"{"event":"#, Some(name)), (r#","data":"#, Some(data)), (r#","id":"#, self.id)];
         let said = || parts.iter().filter_map(|(head, value)| Some((*head, (*value)?)));
         let size = said().map(|(head, value)| head.len() + quoted_len(value)).sum::<usize>() + 1;
         let mut object = String::with_capacity(size);

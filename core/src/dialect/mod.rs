@@ -197,7 +197,9 @@ impl DialectConfig {
     pub fn has_heartbeat(&self) -> bool {
         match self {
             // A Socket.IO server pings, and takes none.
-            DialectConfig::Plain | DialectConfig::SocketIo(_) | DialectConfig::EventStream(_) => false,
+            DialectConfig::Plain | DialectConfig::SocketIo(_) | DialectConfig::EventStream(_) => {
+                false
+            }
             DialectConfig::Text { .. } | DialectConfig::Custom => true,
             DialectConfig::Json(json) => json.heartbeat != HeartbeatFrames::None,
         }

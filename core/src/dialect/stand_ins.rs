@@ -35,7 +35,12 @@ pub(super) fn stands(dialect: &mut impl Dialect, original: &Payload, label: u64)
     let received = dialect.redact(original, Way::Received, label);
     assert_eq!(received.len(), original.len(), "{shown:?}");
     let expected = shape(dialect.decode(original.clone()));
-    assert_eq!(shape(dialect.decode(received.clone())), expected, "{shown:?} {:?}", received.as_text());
+    assert_eq!(
+        shape(dialect.decode(received.clone())),
+        expected,
+        "{shown:?} {:?}",
+        received.as_text()
+    );
 
     let sent = dialect.redact(original, Way::Sent, label);
     assert_eq!(sent.len(), original.len(), "{shown:?}");

@@ -164,7 +164,9 @@ impl Liveness {
             let data = match meaning {
                 Some(Meaning::Messages(payloads)) => !payloads.is_empty(),
                 Some(
-                    Meaning::Message { .. } | Meaning::Unreadable { .. } | Meaning::Admission { .. },
+                    Meaning::Message { .. }
+                    | Meaning::Unreadable { .. }
+                    | Meaning::Admission { .. },
                 ) => true,
                 Some(Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck)
                 | None => false,

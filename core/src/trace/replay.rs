@@ -85,7 +85,9 @@ impl<'t> Replay<'t> {
             | DialectConfig::Text { .. }
             | DialectConfig::Json(_)
             | DialectConfig::SocketIo(_)
-            | DialectConfig::EventStream(_)) => Ok(Self::with_dialect(trace, BuiltIn::new(dialect))),
+            | DialectConfig::EventStream(_)) => {
+                Ok(Self::with_dialect(trace, BuiltIn::new(dialect)))
+            }
         }
     }
 }
@@ -222,9 +224,7 @@ impl<D: Dialect> State<D> {
             (
                 EventLine::Send { .. },
                 DialectConfig::Json(_) | DialectConfig::SocketIo(_) | DialectConfig::Custom,
-            ) => {
-                weight.saturating_mul(6)
-            }
+            ) => weight.saturating_mul(6),
             _ => weight,
         };
         let since = self.held.since.saturating_add(weight);

@@ -8,8 +8,8 @@
 
 use arbitrary::Arbitrary;
 use perennial_core::{
-    BuiltIn, Bytes, Class, Config, Dialect, DialectConfig, EncodeError, Encoding, EventStreamConfig,
-    HeartbeatFrames, Json, JsonConfig, Meaning, Payload, SocketIoConfig, Way,
+    BuiltIn, Bytes, Class, Config, Dialect, DialectConfig, EncodeError, Encoding,
+    EventStreamConfig, HeartbeatFrames, Json, JsonConfig, Meaning, Payload, SocketIoConfig, Way,
 };
 use serde_json::Value;
 
@@ -127,7 +127,8 @@ impl Frame<'_> {
                 Payload::Text(format!("{{{}}}", fields.join(",")).into())
             }
             Frame::Packet { kind, named, id, body } => {
-                let kinds = ["0", "1", "2", "3", "40", "41", "42", "43", "44", "45", "46", "5", "7"];
+                let kinds =
+                    ["0", "1", "2", "3", "40", "41", "42", "43", "44", "45", "46", "5", "7"];
                 let kind = kinds[usize::from(*kind) % kinds.len()];
                 let name = if *named { format!("{namespace},") } else { String::new() };
                 let id = id.map_or(String::new(), |id| id.to_string());

@@ -1,8 +1,6 @@
 //! A second reading of Socket.IO and of event streams, the short way.
 
-use perennial_core::{
-    Class, DialectConfig, Encoded, Encoding, Meaning, Payload, SocketIoConfig,
-};
+use perennial_core::{Class, DialectConfig, Encoded, Encoding, Meaning, Payload, SocketIoConfig};
 use serde_json::Value;
 
 use super::grammar;

@@ -78,8 +78,19 @@ fn a_frame_may_hold_several_events_or_none() {
     let several = "data: a\n\n: x\n\n\ndata: b\nid: 1\n\ndata: c";
     assert_eq!(messages(plain(), several), ["a", "b", "c"]);
     for none in [
-        "", "\n", "\r\n\r\n", ":", ": keep-alive\n\n", ":\n:\n", "retry: 3000\n\n", "id: 5\n\n",
-        "event: ping\n\n", "id: \0\n\n", "id\n", "\u{feff}", "foo: bar\n: comment\n\n",
+        "",
+        "\n",
+        "\r\n\r\n",
+        ":",
+        ": keep-alive\n\n",
+        ":\n:\n",
+        "retry: 3000\n\n",
+        "id: 5\n\n",
+        "event: ping\n\n",
+        "id: \0\n\n",
+        "id\n",
+        "\u{feff}",
+        "foo: bar\n: comment\n\n",
     ] {
         assert!(messages(plain(), none).is_empty(), "{none:?}");
     }

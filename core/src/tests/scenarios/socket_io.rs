@@ -3,7 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{a_close_is_final, fail_until_closed, nominal_delays, open, preset, preset_with, written};
+use super::{
+    a_close_is_final, fail_until_closed, nominal_delays, open, preset, preset_with, written,
+};
 use crate::testing::{Harness, ms, secs};
 use crate::{Class, EncodeError, Event, Notice, Outgoing, Reason, Rejected, State};
 
@@ -178,7 +180,10 @@ fn a_refused_namespace_is_told_and_for_the_application_to_judge() {
     harness.receive_text(r#"44{"message":"who are you?"}"#);
     assert_eq!(texts(&harness), [r#"["connect_error",{"message":"who are you?"}]"#]);
     harness.advance(secs(20));
-    assert_eq!((harness.connection.state(), harness.take_texts()), (State::Open, ["40".into()].into()));
+    assert_eq!(
+        (harness.connection.state(), harness.take_texts()),
+        (State::Open, ["40".into()].into())
+    );
     harness.done(Event::Reconnect);
     harness.open();
     admit(&mut harness, "s");

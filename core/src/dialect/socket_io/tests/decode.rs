@@ -135,8 +135,25 @@ fn binary_attachments_are_refused() {
 
 fn jsonish() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(&[
-        "[", "]", "[", "]", "{", "}", "\"a\"", "\"connect\"", ",", ",", ":", "1", "-2.5e3", "null",
-        "true", " ", "\\", "\"", "0",
+        "[",
+        "]",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"a\"",
+        "\"connect\"",
+        ",",
+        ",",
+        ":",
+        "1",
+        "-2.5e3",
+        "null",
+        "true",
+        " ",
+        "\\",
+        "\"",
+        "0",
     ]);
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }

@@ -51,7 +51,8 @@ fn a_reason_shows_nothing_of_the_frame() {
 
 #[test]
 fn no_frame_makes_a_larger_message_than_itself_and_a_word() {
-    for frame in [String::from("44"), String::from("41"), std::format!("44\"{}\"", "a".repeat(MIB))] {
+    for frame in [String::from("44"), String::from("41"), std::format!("44\"{}\"", "a".repeat(MIB))]
+    {
         let Meaning::Admission { payload, .. } = default().decode(text(&frame)) else {
             panic!("{frame}");
         };
