@@ -18,6 +18,7 @@ mod file;
 pub mod config;
 pub mod connection;
 pub mod frame_handler;
+mod frames;
 mod grammar;
 pub mod handshake;
 mod memory;
