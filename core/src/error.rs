@@ -107,8 +107,13 @@ pub enum EncodeError {
     NoAcks,
     /// The dialect's envelope is text, and the payload is binary.
     BinaryInText,
-    /// The id space is used up: an id of 2^64 - 1 was sent.
+    /// The id space is used up: an id of 2^64 - 1 was sent, or of 2^53 - 1 in the Socket.IO dialect.
     IdsExhausted,
+    /// The text is no event of Socket.IO: a JSON array that begins with the event's name, a string or
+    /// a number, and none of the names that the protocol keeps for itself.
+    NotAnEvent,
+    /// The dialect only receives.
+    OneWay,
 }
 
 impl fmt::Display for EncodeError {
@@ -120,7 +125,12 @@ impl fmt::Display for EncodeError {
             EncodeError::BinaryInText => {
                 "binary data does not fit the dialect's text envelope: encode it first"
             }
-            EncodeError::IdsExhausted => "no ids are left: an id of 2^64 - 1 was sent",
+            EncodeError::IdsExhausted => "no ids are left: the largest one was sent",
+            EncodeError::NotAnEvent => {
+                "the text is no event: send a JSON array that begins with the event's name, \
+                 which must not be one that Socket.IO reserves, such as connect"
+            }
+            EncodeError::OneWay => "the dialect only receives: send by another connection",
         })
     }
 }

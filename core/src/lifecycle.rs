@@ -56,7 +56,10 @@ impl<D: Dialect> Connection<D> {
     }
 
     pub(crate) fn opened(&mut self, now: Instant, capabilities: Capabilities) {
-        self.timers.disarm(Timer::Dial);
+        let greeting = self.dialect.greeting();
+        if greeting.is_none() {
+            self.timers.disarm(Timer::Dial);
+        }
         let own = self.dialect.has_heartbeat();
         let pings = match Pings::choose(self.config.heartbeat.style, capabilities, own) {
             Ok(pings) => pings,
@@ -80,6 +83,9 @@ impl<D: Dialect> Connection<D> {
         let transport = self.transport.as_mut().map(|transport| {
             transport.capabilities = Some(capabilities);
             transport.held = hold;
+            if let Some(greeting) = greeting {
+                transport.greet(Frame::from(greeting));
+            }
             transport.id
         });
         self.output.notify(Notice::StateChanged { from, to: State::Open, transport, reason: None });
@@ -88,6 +94,16 @@ impl<D: Dialect> Connection<D> {
             self.hold(now);
         }
         planted!(self.output, ResetOnOpen => self.stable());
+    }
+
+    /// The dial took too long, or the answer to the dialect's greeting did.
+    pub(crate) fn dial_timed_out(&mut self, now: Instant) {
+        self.abort();
+        if matches!(self.phase, Phase::Open) {
+            self.lost(now, Reason::DialTimeout);
+        } else {
+            self.dial_failed(now, Reason::DialTimeout);
+        }
     }
 
     /// The dial failed, and its transport is gone.

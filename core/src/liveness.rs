@@ -32,10 +32,7 @@ impl<D: Dialect> Connection<D> {
 
     fn fire(&mut self, now: Instant, timer: Timer) {
         match timer {
-            Timer::Dial => {
-                self.abort();
-                self.dial_failed(now, Reason::DialTimeout);
-            }
+            Timer::Dial => self.dial_timed_out(now),
             Timer::Retry => self.dial(now),
             Timer::Opening => self.give_up(now, Reason::OpeningTimeout),
             Timer::Ping => self.ping_due(now),
@@ -78,6 +75,7 @@ impl<D: Dialect> Connection<D> {
     pub(crate) fn stop_liveness(&mut self) {
         for timer in [
             Timer::Opening,
+            Timer::Dial,
             Timer::Ping,
             Timer::Pong,
             Timer::Probe,

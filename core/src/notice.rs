@@ -328,7 +328,8 @@ pub enum Reason {
     Application,
     /// The dial failed.
     DialFailed(DialFailure),
-    /// The dial took longer than `connect.dial_timeout`.
+    /// The dial, and the answer to the dialect's greeting if it has one, took longer than
+    /// `connect.dial_timeout`.
     DialTimeout,
     /// The transport ended without a close frame.
     Ended(End),

@@ -80,6 +80,19 @@ impl<D: Dialect> Connection<D> {
                 self.output.notify(Notice::Warning(Warning::Unreadable { detail }));
                 self.message(now, transport, payload, None);
             }
+            Meaning::Messages(payloads) => {
+                for payload in payloads {
+                    self.message(now, transport, payload, None);
+                }
+            }
+            Meaning::Admission { payload, admits } => {
+                // The greeting is answered, whatever the answer is.
+                self.timers.disarm(Timer::Dial);
+                if let Some(transport) = &mut self.transport {
+                    transport.admits = admits;
+                }
+                self.message(now, transport, payload, None);
+            }
             Meaning::Ping => {
                 let pong = self.dialect.pong(self.unix_ms(now));
                 if let (Some(pong), Some(transport)) = (pong, &mut self.transport) {

@@ -51,6 +51,8 @@ pub(crate) struct Transport {
     closing: bool,
     /// What is queued waits until the opening is over.
     pub(crate) held: bool,
+    /// Whether the peer takes messages. A dialect that greets it waits for its word.
+    pub(crate) admits: bool,
 }
 
 impl Transport {
@@ -66,11 +68,18 @@ impl Transport {
             control: VecDeque::new(),
             closing: false,
             held: false,
+            admits: true,
         }
     }
 
     /// Queues a control frame, or a frame of the dialect's that serves as one.
     pub(crate) fn control(&mut self, frame: Frame) {
+        self.queue(frame, false);
+    }
+
+    /// Queues the greeting, which is the first frame of all. Messages wait for its answer.
+    pub(crate) fn greet(&mut self, frame: Frame) {
+        self.admits = false;
         self.queue(frame, false);
     }
 
@@ -121,7 +130,7 @@ impl Transport {
 
     /// Whether data may be written at all.
     pub(crate) fn takes_data(&self) -> bool {
-        !self.closing
+        !self.closing && self.admits
     }
 
     /// Whether a message of this size fits the credit. One always does.

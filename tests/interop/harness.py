@@ -111,13 +111,14 @@ class Process:
 
 
 class Server(Process):
-    """One of the two real servers, on a port of its own."""
+    """One of the real servers, on a port of its own."""
 
-    KINDS = ("node", "python")
+    KINDS = ("node", "python", "socketio")
 
     def __init__(self, kind, port=0, cert=None):
-        if kind == "node":
-            command = ["node", HERE / "node" / "server.cjs"]
+        if kind in ("node", "socketio"):
+            script = {"node": "server.cjs", "socketio": "socketio.cjs"}[kind]
+            command = ["node", HERE / "node" / script]
             env = {"NODE_PATH": str(SCRATCH / "node" / "node_modules")}
         else:
             command = [SCRATCH / "venv" / "bin" / "python", "-B", HERE / "python" / "server.py"]

@@ -5,9 +5,13 @@
 
 use perennial_core::sim::strategies::{forecast, setup, weather};
 use perennial_core::sim::{
-    Answer, Chatter, Cx, Echo, Fault, Link, Rest, Server, Setup, Stats, Weather, World,
+    Answer, Application, Chatter, Cx, Echo, Fault, Hands, Link, Rest, Server, Setup, Stats,
+    Weather, World,
 };
-use perennial_core::{Class, Config, Duration, HeartbeatStyle, Outgoing, Payload};
+use perennial_core::{
+    Class, Config, DialectConfig, Duration, HeartbeatStyle, Notice, Outgoing, Payload,
+    SocketIoConfig,
+};
 use perennial_determinism::seeds;
 use proptest::prelude::*;
 
@@ -55,6 +59,67 @@ proptest! {
         match world.run(600).and_then(|()| world.settle()) {
             Ok(rests) => prop_assert_eq!(rests.len(), world.clients()),
             Err(failure) => return fail(failure),
+        }
+    }
+}
+
+/// A program that sends events of every class.
+struct Events(u64);
+
+impl<D: perennial_core::Dialect + Clone + PartialEq> Application<D> for Events {
+    fn started(&mut self, hands: &mut Hands<'_, D>) {
+        hands.wake_in(Duration::ZERO);
+    }
+
+    fn notified(&mut self, _hands: &mut Hands<'_, D>, _notice: &Notice) {}
+
+    fn woken(&mut self, hands: &mut Hands<'_, D>) {
+        self.0 += 1;
+        let class = hands.choices().one_of(&[Class::Volatile, Class::Queued, Class::Acknowledged]);
+        // Refused where there is no room; the checker has seen why.
+        let _ = hands.send(Outgoing::new(format!(r#"["event",{}]"#, self.0)).class(class));
+        let pause = hands.choices().between(Duration::ZERO, Duration::from_millis(40));
+        hands.wake_in(pause);
+    }
+}
+
+/// The config of a setup, for Socket.IO.
+fn socket_io(setup: &Setup) -> Config {
+    let mut config = setup.config().into_builder();
+    config.dialect = DialectConfig::SocketIo(SocketIoConfig::default());
+    config.inbox.dedupe = 0;
+    if config.heartbeat.style == HeartbeatStyle::Application {
+        config.heartbeat.style = HeartbeatStyle::Server;
+    }
+    config.build().expect("it keeps the rules")
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// The same over Socket.IO: nothing goes out before the server agrees, or all is tried again.
+    #[test]
+    fn what_the_weather_does_to_a_greeting_is_made_good(
+        setups in prop::collection::vec(setup(), 1..4),
+        weather in weather(),
+        faults in forecast(),
+        seed: u64,
+    ) {
+        let configs: Vec<Config> = setups.iter().map(socket_io).collect();
+        let mut server = Echo::new(&configs[0].dialect);
+        let waits = |config: &&Config| config.heartbeat.style == HeartbeatStyle::Server;
+        server.pings = configs.iter().find(waits).map(|config| config.heartbeat.interval);
+        let mut world = World::with_application(seed, server, Events(0));
+        world.set_weather(weather);
+        for config in configs {
+            world.connect(config);
+        }
+        for (at, (after, fault)) in faults.into_iter().enumerate() {
+            world.fault_in(after, at % world.clients(), fault);
+        }
+        match world.run(600).and_then(|()| world.settle()) {
+            Ok(rests) => prop_assert_eq!(rests.len(), world.clients()),
+            Err(failure) => return Err(TestCaseError::fail(format!("{failure}"))),
         }
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::sections::{Backoff, ConfigBuilder, HeartbeatStyle, Jitter};
 use super::{ConfigError, is_reserved_field};
-use crate::dialect::{DialectConfig, HeartbeatFrames};
+use crate::dialect::{DialectConfig, HeartbeatFrames, SocketIoConfig};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -148,6 +148,27 @@ fn dialect(config: &ConfigBuilder) -> Checked {
             )?;
             return literals(ping, pong);
         }
+        DialectConfig::SocketIo(socket_io) => {
+            let name = &socket_io.namespace;
+            let most = SocketIoConfig::MAX_NAMESPACE;
+            rule(
+                name.starts_with('/') && name.len() <= most && !name.contains([',', '?']),
+                "dialect.socket_io.namespace",
+                "must begin with / and be at most 255 bytes without a comma or a question mark",
+            )?;
+            return rule(
+                config.inbox.dedupe == 0,
+                "inbox.dedupe",
+                "must be 0: a Socket.IO server begins its ids anew on each connection",
+            );
+        }
+        DialectConfig::EventStream(_) => {
+            return rule(
+                config.inbox.dedupe == 0,
+                "inbox.dedupe",
+                "must be 0: the ids of an event stream are no numbers",
+            );
+        }
         DialectConfig::Custom => return Ok(()),
         DialectConfig::Json(json) => {
             rule(!json.id_field.is_empty(), "dialect.json.id_field", "must not be empty")?;
@@ -218,7 +239,7 @@ fn optional(field: &'static str, value: Option<Duration>) -> Checked {
 mod tests {
     use super::super::{Config, ConfigBuilder};
     use super::*;
-    use crate::dialect::JsonConfig;
+    use crate::dialect::{EventStreamConfig, JsonConfig};
     use alloc::string::ToString;
     use alloc::vec;
 
@@ -419,6 +440,30 @@ mod tests {
             "dialect.json.id_field"
         );
         assert_eq!(refused(|c| c.dialect = json(|j| j.max_depth = 0)), "dialect.json.max_depth");
+        let socket_io = |namespace: &str| {
+            let namespace = namespace.to_string();
+            DialectConfig::SocketIo(SocketIoConfig { namespace, ..SocketIoConfig::default() })
+        };
+        for bad in ["", "chat", "/a,b", "/a?b", &"/".repeat(256)] {
+            let field = refused(|c| c.dialect = socket_io(bad));
+            assert_eq!(field, "dialect.socket_io.namespace", "{bad}");
+        }
+        for good in ["/", "/chat", "/a/b", &"/".repeat(255)] {
+            accepted(|c| c.dialect = socket_io(good));
+        }
+        for dialect in [socket_io("/"), DialectConfig::EventStream(EventStreamConfig::default())] {
+            let with = |dedupe, style| {
+                let dialect = dialect.clone();
+                move |c: &mut ConfigBuilder| {
+                    c.dialect = dialect;
+                    c.inbox.dedupe = dedupe;
+                    c.heartbeat.style = style;
+                }
+            };
+            accepted(with(0, HeartbeatStyle::Server));
+            assert_eq!(refused(with(1, HeartbeatStyle::Server)), "inbox.dedupe");
+            assert_eq!(refused(with(0, HeartbeatStyle::Application)), "heartbeat.style");
+        }
         assert_eq!(
             refused(|c| {
                 c.dialect = json(|j| {

@@ -4,7 +4,9 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::{Backoff, Class, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow};
-use crate::dialect::{DialectConfig, HeartbeatFrames, JsonConfig};
+use crate::dialect::{
+    DialectConfig, EventStreamConfig, HeartbeatFrames, JsonConfig, SocketIoConfig,
+};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -41,8 +43,8 @@ fn every_30_s(builder: &mut ConfigBuilder) {
 }
 
 impl Config {
-    /// The preset of that name: `manager`, `idle-watch`, `realtime`, `client`, `basics` or
-    /// `scripts`.
+    /// The preset of that name: `manager`, `idle-watch`, `realtime`, `client`, `basics`, `socket-io`,
+    /// `event-source` or `scripts`.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
         Some(match name {
@@ -51,6 +53,8 @@ impl Config {
             "realtime" => Self::realtime(),
             "client" => Self::client(),
             "basics" => Self::basics(),
+            "socket-io" => Self::socket_io(),
+            "event-source" => Self::event_source(),
             "scripts" => Self::scripts(),
             _ => return None,
         })
@@ -121,6 +125,40 @@ impl Config {
         Self::known(builder)
     }
 
+    /// A Socket.IO client: events both ways, the server pings every 25 s and is dead 20 s after it
+    /// should have, 5 reconnects with exponential delays from 1 s to 5 s.
+    ///
+    /// The delays are jittered evenly between half of each and the whole, so that they stay below
+    /// those of the usual client, which spreads them from half to one and a half, up to 5 s. Where the
+    /// server's `pingInterval` and `pingTimeout` are not its defaults, `heartbeat.interval` and
+    /// `heartbeat.deadline` have to say so.
+    #[must_use]
+    pub fn socket_io() -> Self {
+        let mut builder = Self::builder();
+        builder.retry.backoff = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
+        builder.retry.cap = seconds(5);
+        builder.retry.jitter = Jitter::Equal;
+        builder.retry.max_attempts = Some(6);
+        builder.heartbeat.style = HeartbeatStyle::Server;
+        builder.heartbeat.interval = seconds(25);
+        builder.heartbeat.deadline = seconds(20);
+        builder.dialect = DialectConfig::SocketIo(SocketIoConfig::default());
+        Self::known(builder)
+    }
+
+    /// An event source: nothing is sent, not even a ping; back after 3 s, for ever.
+    ///
+    /// A dead link goes unnoticed. Where the server sends a comment or an event every so often, style
+    /// `server` with that interval finds it.
+    #[must_use]
+    pub fn event_source() -> Self {
+        let mut builder = Self::builder();
+        back_after(&mut builder, 3);
+        builder.heartbeat.style = HeartbeatStyle::Off;
+        builder.dialect = DialectConfig::EventStream(EventStreamConfig::default());
+        Self::known(builder)
+    }
+
     /// For scripts and pipes: the defaults, with back-pressure instead of rejection.
     #[must_use]
     pub fn scripts() -> Self {
@@ -178,11 +216,32 @@ mod tests {
         assert_eq!((every(&basics), &basics.retry.backoff), (5, &constant(3)));
         assert_eq!((&basics.dialect, basics.retry.jitter), (&DialectConfig::text(), Jitter::None));
         assert_eq!(scripts.outbox.overflow, Overflow::Wait);
+        let (socket_io, source) = (Config::socket_io(), Config::event_source());
+        let grows = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
+        assert_eq!((&socket_io.retry.backoff, socket_io.retry.jitter), (&grows, Jitter::Equal));
+        assert_eq!((socket_io.retry.cap, socket_io.retry.max_attempts), (seconds(5), Some(6)));
+        assert_eq!((every(&socket_io), socket_io.heartbeat.deadline), (25, seconds(20)));
+        assert_eq!(socket_io.heartbeat.style, HeartbeatStyle::Server);
+        assert_eq!((&source.retry.backoff, source.retry.jitter), (&constant(3), Jitter::None));
+        assert_eq!(
+            (source.heartbeat.style, source.retry.max_attempts),
+            (HeartbeatStyle::Off, None)
+        );
+        assert_eq!(source.heartbeat.stale_after, None);
     }
 
     #[test]
     fn every_preset_is_valid_and_its_own() {
-        let names = ["manager", "idle-watch", "realtime", "client", "basics", "scripts"];
+        let names = [
+            "manager",
+            "idle-watch",
+            "realtime",
+            "client",
+            "basics",
+            "socket-io",
+            "event-source",
+            "scripts",
+        ];
         for name in names {
             let config = Config::preset(name).expect("the preset exists");
             assert_ne!(config, Config::default(), "{name} was refused");

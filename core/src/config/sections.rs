@@ -49,8 +49,8 @@ pub struct Connect {
     pub auto: bool,
     /// Give up when the very first dial fails, instead of retrying. Default off.
     pub fail_fast: bool,
-    /// How long one dial may take, from name resolution to the handshake's answer.
-    /// Default 10 s; 1 ms to 1 h.
+    /// How long one dial may take, from name resolution to the handshake's answer, and to that of the
+    /// dialect's [greeting](crate::Dialect::greeting) if it has one. Default 10 s; 1 ms to 1 h.
     #[serde(with = "duration")]
     pub dial_timeout: Duration,
 }

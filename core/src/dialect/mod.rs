@@ -3,20 +3,27 @@
 //! A dialect knows frames and nothing else: no timers, no queues, no sockets. Implement
 //! [`Dialect`] for a protocol of your own; [`BuiltIn`] covers the ones a config can name.
 
+mod event_stream;
 mod json;
 mod plain;
 mod redact;
+mod socket_io;
+#[cfg(test)]
+mod stand_ins;
 mod text;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use event_stream::{EventStream, EventStreamConfig};
 pub use json::{Json, JsonConfig};
 pub use plain::Plain;
 pub use redact::Way;
 pub(crate) use redact::filler;
+pub use socket_io::{SocketIo, SocketIoConfig};
 pub use text::Text;
 
 use crate::config::Class;
@@ -39,6 +46,15 @@ pub trait Dialect {
         payload: Payload,
         context: Encoding,
     ) -> Result<Encoded, (Payload, EncodeError)>;
+
+    /// What is said first on each transport, if anything is.
+    ///
+    /// It is written right after the transport opened, before anything else. A message is written
+    /// only once a [`Meaning::Admission`] has said that the peer takes them; that has the rest of
+    /// `connect.dial_timeout`.
+    fn greeting(&mut self) -> Option<Payload> {
+        None
+    }
 
     /// A ping of the dialect's own, if it has one.
     fn ping(&mut self, unix_ms: u64) -> Option<Payload> {
@@ -118,6 +134,17 @@ pub enum Meaning {
         /// What is wrong, and at which byte; never the data itself.
         detail: Box<str>,
     },
+    /// Messages for the application without ids, in this order; with none of them the frame only
+    /// proves that the peer lives. No more than 256: what one frame can lead to is bounded.
+    Messages(Vec<Payload>),
+    /// A message for the application, by which the peer also says whether it takes messages on this
+    /// transport from now on. While it does not they wait: see [`Dialect::greeting`].
+    Admission {
+        /// What it says.
+        payload: Payload,
+        /// Whether it does.
+        admits: bool,
+    },
     /// The peer's ping: answer with [`Dialect::pong`].
     Ping,
     /// The answer to our ping.
@@ -149,6 +176,10 @@ pub enum DialectConfig {
     },
     /// Frames are JSON. See [`Json`].
     Json(JsonConfig),
+    /// Frames are packets of Socket.IO. See [`SocketIo`].
+    SocketIo(SocketIoConfig),
+    /// Frames are events as `EventSource` reads them. See [`EventStream`].
+    EventStream(EventStreamConfig),
     /// A [`Dialect`] of the program's own, given to [`Connection::new`](crate::Connection::new).
     /// What the config's check would otherwise know of the dialect is then up to the program.
     Custom,
@@ -165,7 +196,10 @@ impl DialectConfig {
     #[must_use]
     pub fn has_heartbeat(&self) -> bool {
         match self {
-            DialectConfig::Plain => false,
+            // A Socket.IO server pings, and takes none.
+            DialectConfig::Plain | DialectConfig::SocketIo(_) | DialectConfig::EventStream(_) => {
+                false
+            }
             DialectConfig::Text { .. } | DialectConfig::Custom => true,
             DialectConfig::Json(json) => json.heartbeat != HeartbeatFrames::None,
         }
@@ -205,6 +239,10 @@ pub enum BuiltIn {
     Text(Text),
     /// [`Json`].
     Json(Json),
+    /// [`SocketIo`].
+    SocketIo(SocketIo),
+    /// [`EventStream`].
+    EventStream(EventStream),
 }
 
 impl BuiltIn {
@@ -216,6 +254,10 @@ impl BuiltIn {
             DialectConfig::Plain | DialectConfig::Custom => BuiltIn::Plain(Plain),
             DialectConfig::Text { ping, pong } => BuiltIn::Text(Text::new(ping, pong)),
             DialectConfig::Json(json) => BuiltIn::Json(Json::new(json.clone())),
+            DialectConfig::SocketIo(config) => BuiltIn::SocketIo(SocketIo::new(config.clone())),
+            DialectConfig::EventStream(config) => {
+                BuiltIn::EventStream(EventStream::new(config.clone()))
+            }
         }
     }
 }
@@ -226,6 +268,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.decode(payload),
             BuiltIn::Text(dialect) => dialect.decode(payload),
             BuiltIn::Json(dialect) => dialect.decode(payload),
+            BuiltIn::SocketIo(dialect) => dialect.decode(payload),
+            BuiltIn::EventStream(dialect) => dialect.decode(payload),
         }
     }
 
@@ -238,6 +282,18 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.encode(payload, context),
             BuiltIn::Text(dialect) => dialect.encode(payload, context),
             BuiltIn::Json(dialect) => dialect.encode(payload, context),
+            BuiltIn::SocketIo(dialect) => dialect.encode(payload, context),
+            BuiltIn::EventStream(dialect) => dialect.encode(payload, context),
+        }
+    }
+
+    fn greeting(&mut self) -> Option<Payload> {
+        match self {
+            BuiltIn::Plain(dialect) => dialect.greeting(),
+            BuiltIn::Text(dialect) => dialect.greeting(),
+            BuiltIn::Json(dialect) => dialect.greeting(),
+            BuiltIn::SocketIo(dialect) => dialect.greeting(),
+            BuiltIn::EventStream(dialect) => dialect.greeting(),
         }
     }
 
@@ -246,6 +302,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.ping(unix_ms),
             BuiltIn::Text(dialect) => dialect.ping(unix_ms),
             BuiltIn::Json(dialect) => dialect.ping(unix_ms),
+            BuiltIn::SocketIo(dialect) => dialect.ping(unix_ms),
+            BuiltIn::EventStream(dialect) => dialect.ping(unix_ms),
         }
     }
 
@@ -254,6 +312,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.pong(unix_ms),
             BuiltIn::Text(dialect) => dialect.pong(unix_ms),
             BuiltIn::Json(dialect) => dialect.pong(unix_ms),
+            BuiltIn::SocketIo(dialect) => dialect.pong(unix_ms),
+            BuiltIn::EventStream(dialect) => dialect.pong(unix_ms),
         }
     }
 
@@ -262,6 +322,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.ack(id),
             BuiltIn::Text(dialect) => dialect.ack(id),
             BuiltIn::Json(dialect) => dialect.ack(id),
+            BuiltIn::SocketIo(dialect) => dialect.ack(id),
+            BuiltIn::EventStream(dialect) => dialect.ack(id),
         }
     }
 
@@ -270,6 +332,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.has_heartbeat(),
             BuiltIn::Text(dialect) => dialect.has_heartbeat(),
             BuiltIn::Json(dialect) => dialect.has_heartbeat(),
+            BuiltIn::SocketIo(dialect) => dialect.has_heartbeat(),
+            BuiltIn::EventStream(dialect) => dialect.has_heartbeat(),
         }
     }
 
@@ -278,6 +342,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.rewrites(),
             BuiltIn::Text(dialect) => dialect.rewrites(),
             BuiltIn::Json(dialect) => dialect.rewrites(),
+            BuiltIn::SocketIo(dialect) => dialect.rewrites(),
+            BuiltIn::EventStream(dialect) => dialect.rewrites(),
         }
     }
 
@@ -286,6 +352,8 @@ impl Dialect for BuiltIn {
             BuiltIn::Plain(dialect) => dialect.redact(payload, way, label),
             BuiltIn::Text(dialect) => dialect.redact(payload, way, label),
             BuiltIn::Json(dialect) => dialect.redact(payload, way, label),
+            BuiltIn::SocketIo(dialect) => dialect.redact(payload, way, label),
+            BuiltIn::EventStream(dialect) => dialect.redact(payload, way, label),
         }
     }
 }

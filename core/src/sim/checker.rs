@@ -23,8 +23,9 @@ use crate::frame::{Frame, Payload};
 use crate::notice::{Notice, State};
 use crate::time::Instant;
 
-/// The most actions that may wait besides those for the messages in the outbox.
-const UNDRAINED: usize = BUSY + 32;
+/// The most actions that may wait besides those for the messages in the outbox. One frame may hold
+/// as many messages as [`Meaning::Messages`] says.
+const UNDRAINED: usize = BUSY + 32 + 256;
 
 /// From so many on events are refused.
 pub(super) const BUSY: usize = 256;
@@ -220,6 +221,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
         self.ledger.heard(meaning.as_ref());
+        self.wire.heard(meaning.as_ref());
         self.inbox.event(&moment, meaning);
         if let Event::Send(message) = event {
             let offer = self.offer.take();
@@ -279,6 +281,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 && let Some(can) = self.wire.capabilities()
             {
                 let own = self.dialect.has_heartbeat();
+                self.wire.greet(self.dialect.greeting());
                 self.liveness.opened(moment.now, moment.config, can, own);
             }
             self.liveness.action(moment, action)?;
@@ -377,7 +380,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 let again = self.inner.poll();
                 demand!(33, again == *action, "{action:?}, then {again:?}");
                 let open = self.glance.phase == Stage::Open && self.story.is_open();
-                if open && !self.liveness.holds_data() {
+                if open && self.wire.admits() && !self.liveness.holds_data() {
                     let held = self.opening.is_held();
                     self.ledger.withheld(&self.wire, self.inner.config(), held)?;
                 }

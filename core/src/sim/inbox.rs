@@ -9,20 +9,21 @@ use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::dialect::Meaning;
 use crate::event::Event;
+use crate::frame::Payload;
 use crate::notice::{Message, Notice};
 
 /// The ids delivered lately, and what must be told of the event at hand.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Inbox {
     window: VecDeque<u64>,
-    expected: Option<Notice>,
+    expected: VecDeque<Notice>,
     received: u64,
     duplicates: u64,
 }
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        Self { window: VecDeque::new(), expected: None, received: 0, duplicates: 0 }
+        Self { window: VecDeque::new(), expected: VecDeque::new(), received: 0, duplicates: 0 }
     }
 
     /// Takes what decides on what comes next.
@@ -36,11 +37,23 @@ impl Inbox {
     pub(super) fn event(&mut self, moment: &Moment<'_>, meaning: Option<Meaning>) {
         let (payload, id) = match meaning {
             Some(Meaning::Message { payload, id }) => (payload, id),
-            Some(Meaning::Unreadable { payload, .. }) => (payload, None),
+            Some(Meaning::Unreadable { payload, .. } | Meaning::Admission { payload, .. }) => {
+                (payload, None)
+            }
+            Some(Meaning::Messages(payloads)) => {
+                for payload in payloads {
+                    self.expect(moment, payload, None);
+                }
+                return;
+            }
             Some(Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) | None => {
                 return;
             }
         };
+        self.expect(moment, payload, id);
+    }
+
+    fn expect(&mut self, moment: &Moment<'_>, payload: Payload, id: Option<u64>) {
         let Event::Received { transport, .. } = moment.event else { return };
         let size = moment.config.inbox.dedupe;
         if let Some(id) = id
@@ -48,7 +61,7 @@ impl Inbox {
         {
             if self.window.contains(&id) {
                 self.duplicates += 1;
-                self.expected = Some(Notice::Duplicate { id });
+                self.expected.push_back(Notice::Duplicate { id });
                 return;
             }
             self.window.push_back(id);
@@ -57,19 +70,20 @@ impl Inbox {
             }
         }
         self.received += 1;
-        self.expected = Some(Notice::Message(Message { payload, id, transport: *transport }));
+        let message = Message { payload, id, transport: *transport };
+        self.expected.push_back(Notice::Message(message));
     }
 
     pub(super) fn action(&mut self, action: &Action) -> Verdict {
         if let Action::Notify(notice @ (Notice::Message(_) | Notice::Duplicate { .. })) = action {
-            let expected = self.expected.take();
+            let expected = self.expected.pop_front();
             demand!(28, expected.as_ref() == Some(notice), "{notice:?}, expected {expected:?}");
         }
         Ok(())
     }
 
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
-        demand!(28, self.expected.is_none(), "{:?} was not told", self.expected);
+        demand!(28, self.expected.is_empty(), "{:?} was not told", self.expected);
         let counters = &moment.after.counters;
         let counted = (counters.received, counters.duplicates);
         let seen = (self.received, self.duplicates);

@@ -170,7 +170,17 @@ impl Liveness {
             let right = |probe: &Probe| probe.number == open.pongs;
             open.style == Style::Application && open.probe.as_ref().is_some_and(right)
         } else {
-            if let Some(Meaning::Message { .. } | Meaning::Unreadable { .. }) = meaning {
+            let data = match meaning {
+                Some(Meaning::Messages(payloads)) => !payloads.is_empty(),
+                Some(
+                    Meaning::Message { .. }
+                    | Meaning::Unreadable { .. }
+                    | Meaning::Admission { .. },
+                ) => true,
+                Some(Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck)
+                | None => false,
+            };
+            if data {
                 open.data = now;
             }
             false

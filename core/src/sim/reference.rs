@@ -231,6 +231,7 @@ impl Reference {
                 // The transport that lingered is gone.
                 Due::Close => {}
                 Due::Outage => self.finish(),
+                Due::Dial if self.at == At::Open => self.lost(now, Why::Plain),
                 Due::Dial => self.failed(now, Why::Plain),
                 Due::Dead | Due::Opening => self.lost(now, Why::Plain),
                 Due::Stable => {
@@ -334,8 +335,12 @@ impl Reference {
                 self.was_open = true;
                 self.suspended = false;
                 self.heard = false;
-                for due in [Due::Dial, Due::Outage, Due::Suspend] {
+                for due in [Due::Outage, Due::Suspend] {
                     self.set(due, None);
+                }
+                // Else its answer is a part of the dial.
+                if self.dialect.greeting().is_none() {
+                    self.set(Due::Dial, None);
                 }
                 self.held = self.config.opening.hold;
                 let due = if self.held { Due::Opening } else { Due::Stable };
@@ -404,8 +409,15 @@ impl Reference {
             }
             return;
         }
-        if let Meaning::Ack { id, cumulative } = self.dialect.decode(payload) {
-            self.messages.acknowledged(id, cumulative);
+        match self.dialect.decode(payload) {
+            Meaning::Ack { id, cumulative } => self.messages.acknowledged(id, cumulative),
+            Meaning::Admission { .. } => self.set(Due::Dial, None),
+            Meaning::Message { .. }
+            | Meaning::Unreadable { .. }
+            | Meaning::Messages(_)
+            | Meaning::Ping
+            | Meaning::Pong
+            | Meaning::BadAck => {}
         }
     }
 
@@ -434,6 +446,7 @@ impl Reference {
         self.held = false;
         self.set(Due::Opening, None);
         self.set(Due::Stable, None);
+        self.set(Due::Dial, None);
         self.messages.lost();
         self.go_down(now);
         self.failed(now, why);
@@ -484,7 +497,7 @@ impl Reference {
         self.at = At::Closing;
         self.draining = false;
         self.held = false;
-        for due in [Due::Drain, Due::Opening, Due::Stable] {
+        for due in [Due::Drain, Due::Opening, Due::Stable, Due::Dial] {
             self.set(due, None);
         }
         self.messages.drop_unsent();

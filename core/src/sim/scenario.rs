@@ -438,7 +438,10 @@ fn heartbeat(config: &Config, ping: bool) -> ByteString {
             HeartbeatFrames::None => word("ping", "pong").into(),
         },
         DialectConfig::Text { ping, pong } => word(ping, pong).into(),
-        DialectConfig::Plain | DialectConfig::Custom => word("ping", "pong").into(),
+        DialectConfig::SocketIo(_) => word("2", "3").into(),
+        DialectConfig::Plain | DialectConfig::EventStream(_) | DialectConfig::Custom => {
+            word("ping", "pong").into()
+        }
     }
 }
 

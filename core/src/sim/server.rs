@@ -1,9 +1,11 @@
 //! The other end of a simulated network.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::choices::Choices;
-use crate::dialect::{BuiltIn, Dialect, DialectConfig, Meaning};
+use crate::config::Class;
+use crate::dialect::{BuiltIn, Dialect, DialectConfig, Encoding, Meaning};
 use crate::event::{DialError, DialFailure, EndKind, TransportId};
 use crate::frame::{CloseFrame, Frame, Payload};
 use crate::time::{Duration, Instant};
@@ -141,8 +143,8 @@ impl Answer {
     }
 }
 
-/// A server without faults: it answers heartbeats, acknowledges what carries an id, and sends
-/// every message back.
+/// A server without faults: it answers greetings and heartbeats, acknowledges what carries an id, and
+/// sends every message back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Echo {
     dialect: BuiltIn,
@@ -165,6 +167,22 @@ impl Echo {
         let dialect = BuiltIn::new(&dialect);
         Self { dialect, echoes: true, pings: None, links: Vec::new(), pinging: false }
     }
+
+    /// A message as it goes back: an event of Socket.IO is one again, anything else is as it came.
+    fn echo(&mut self, payload: Payload, unix_ms: u64) -> Payload {
+        match &mut self.dialect {
+            BuiltIn::SocketIo(dialect) => {
+                let context = Encoding { id: None, unix_ms, class: Class::Queued };
+                match dialect.encode(payload, context) {
+                    Ok(event) => event.payload,
+                    Err((payload, _)) => payload,
+                }
+            }
+            BuiltIn::Plain(_) | BuiltIn::Text(_) | BuiltIn::Json(_) | BuiltIn::EventStream(_) => {
+                payload
+            }
+        }
+    }
 }
 
 impl Server for Echo {
@@ -178,13 +196,18 @@ impl Server for Echo {
 
     fn received(&mut self, cx: &mut Cx<'_>, link: Link, payload: Payload) {
         let unix_ms = cx.now().as_millis();
+        if self.dialect.greeting().as_ref() == Some(&payload) {
+            // Only Socket.IO greets, and is answered likewise, with an id.
+            let text = payload.as_text().unwrap_or_default();
+            return cx.send(link, Payload::from(format!(r#"{text}{{"sid":"{}"}}"#, link.client)));
+        }
         match self.dialect.decode(payload) {
             Meaning::Message { payload, id } => {
                 if let Some(ack) = id.and_then(|id| self.dialect.ack(id)) {
                     cx.send(link, ack);
                 }
                 if self.echoes {
-                    cx.send(link, payload);
+                    cx.send(link, self.echo(payload, unix_ms));
                 }
             }
             Meaning::Unreadable { payload, .. } if self.echoes => cx.send(link, payload),
@@ -193,7 +216,12 @@ impl Server for Echo {
                     cx.send(link, pong);
                 }
             }
-            Meaning::Unreadable { .. } | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck => {}
+            Meaning::Unreadable { .. }
+            | Meaning::Messages(_)
+            | Meaning::Admission { .. }
+            | Meaning::Pong
+            | Meaning::Ack { .. }
+            | Meaning::BadAck => {}
         }
     }
 

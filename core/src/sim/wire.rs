@@ -5,12 +5,14 @@ use alloc::collections::VecDeque;
 use core::hash::Hash as _;
 
 use super::fingerprint::Fingerprint;
+use super::glance::Stage;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::Config;
+use crate::dialect::Meaning;
 use crate::error::Accepted;
 use crate::event::{Capabilities, Event, TransportId};
-use crate::frame::Frame;
+use crate::frame::{Frame, Payload};
 use crate::notice::{Notice, State};
 use crate::time::Instant;
 
@@ -31,6 +33,11 @@ struct Live {
     id: TransportId,
     dialled: Instant,
     open: Option<Capabilities>,
+    /// What must be written first.
+    greeting: Option<Frame>,
+    /// Whether the peer takes messages, and whether it has said that it does or does not.
+    admits: bool,
+    answered: bool,
     /// Since when it only lingers to say goodbye.
     lingers: Option<Instant>,
     close_written: bool,
@@ -64,9 +71,10 @@ impl Wire {
         let Self { last, live, owed, opening } = self;
         (last, owed, opening).hash(to);
         let Some(live) = live else { return };
-        let Live { id, dialled, open, lingers, close_written, writes, bytes, flushed, unflushed } =
-            live;
+        let Live { id, dialled, open, greeting, admits, answered, lingers, .. } = live;
+        let Live { close_written, writes, bytes, flushed, unflushed, .. } = live;
         (id, open, close_written, writes, bytes, flushed, unflushed).hash(to);
+        (greeting, admits, answered).hash(to);
         to.instant(*dialled);
         to.optional(*lingers);
     }
@@ -157,6 +165,9 @@ impl Wire {
                     id: *transport,
                     dialled: now,
                     open: None,
+                    greeting: None,
+                    admits: true,
+                    answered: true,
                     lingers: None,
                     close_written: false,
                     writes: 0,
@@ -197,6 +208,26 @@ impl Wire {
         Ok(())
     }
 
+    /// Notes what the dialect says first on a transport that opens.
+    pub(super) fn greet(&mut self, greeting: Option<Payload>) {
+        if let (Some(live), Some(greeting)) = (&mut self.live, greeting) {
+            live.greeting = Some(Frame::from(greeting));
+            (live.admits, live.answered) = (false, false);
+        }
+    }
+
+    /// Notes whether the peer says that it takes messages.
+    pub(super) fn heard(&mut self, meaning: Option<&Meaning>) {
+        if let (Some(live), Some(Meaning::Admission { admits, .. })) = (&mut self.live, meaning) {
+            (live.admits, live.answered) = (*admits, true);
+        }
+    }
+
+    /// Whether the peer takes messages.
+    pub(super) fn admits(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.admits)
+    }
+
     /// Judges a write. Returns nothing: which message it was is the ledger's to know.
     pub(super) fn write(
         &mut self,
@@ -210,6 +241,10 @@ impl Wire {
         let Some(live) = &mut self.live else { return Ok(()) };
         demand!(5, live.open.is_some(), "{frame:?} before {transport} opened");
         demand!(5, !live.close_written, "{frame:?} after a close frame");
+        if let Some(greeting) = live.greeting.take() {
+            demand!(5, *frame == greeting, "{frame:?} before the greeting");
+        }
+        demand!(5, !data || live.admits, "{frame:?} to a peer that takes no messages");
         demand!(5, index == live.writes + 1, "write {index} after {}", live.writes);
         demand!(4, !data || live.lingers.is_none(), "{frame:?} to the lost {transport}");
         live.close_written = matches!(frame, Frame::Close(_));
@@ -252,9 +287,9 @@ impl Wire {
         let (is, told) = (after.transport, self.id());
         demand!(1, is == told, "the status names {is:?}, the actions {told:?}");
         let Some(live) = &self.live else { return Ok(()) };
-        if live.open.is_none() {
+        if live.open.is_none() || !live.answered && after.phase == Stage::Open {
             let until = live.dialled + config.connect.dial_timeout;
-            demand!(19, *now < until, "{} is dialling at {now}, past {until}", live.id);
+            demand!(19, *now < until, "{} is not there at {now}, past {until}", live.id);
         }
         if let Some(since) = live.lingers {
             let until = since + config.close.timeout;

@@ -31,7 +31,9 @@ fn a_refusal_says_what_to_do_and_gives_the_message_back() {
         (Rejected::Closed(message()), "closes"),
         (unencodable(EncodeError::NoAcks), "json dialect"),
         (unencodable(EncodeError::BinaryInText), "encode it first"),
-        (unencodable(EncodeError::IdsExhausted), "2^64 - 1"),
+        (unencodable(EncodeError::IdsExhausted), "the largest one"),
+        (unencodable(EncodeError::NotAnEvent), "a JSON array that begins with the event's name"),
+        (unencodable(EncodeError::OneWay), "only receives"),
     ];
     for (rejected, _) in &refused {
         assert_eq!(rejected.clone().into_message(), Some(message()), "{rejected}");

@@ -124,6 +124,8 @@ fn name(dialect: &DialectConfig) -> &'static str {
         DialectConfig::Plain => "plain",
         DialectConfig::Text { .. } => "text",
         DialectConfig::Json(_) => "json",
+        DialectConfig::SocketIo(_) => "socket_io",
+        DialectConfig::EventStream(_) => "event_stream",
         DialectConfig::Custom => "custom",
     }
 }

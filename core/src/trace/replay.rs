@@ -83,7 +83,11 @@ impl<'t> Replay<'t> {
             DialectConfig::Custom => Err(TraceError::new(1, Flaw::CustomDialect)),
             dialect @ (DialectConfig::Plain
             | DialectConfig::Text { .. }
-            | DialectConfig::Json(_)) => Ok(Self::with_dialect(trace, BuiltIn::new(dialect))),
+            | DialectConfig::Json(_)
+            | DialectConfig::SocketIo(_)
+            | DialectConfig::EventStream(_)) => {
+                Ok(Self::with_dialect(trace, BuiltIn::new(dialect)))
+            }
         }
     }
 }
@@ -217,9 +221,10 @@ impl<D: Dialect> State<D> {
         let weight = step.event.weight().unwrap_or(u64::MAX);
         // An envelope is larger than what is in it: an escape makes six bytes of one.
         let weight = match (&step.event, &self.connection.config.dialect) {
-            (EventLine::Send { .. }, DialectConfig::Json(_) | DialectConfig::Custom) => {
-                weight.saturating_mul(6)
-            }
+            (
+                EventLine::Send { .. },
+                DialectConfig::Json(_) | DialectConfig::SocketIo(_) | DialectConfig::Custom,
+            ) => weight.saturating_mul(6),
             _ => weight,
         };
         let since = self.held.since.saturating_add(weight);

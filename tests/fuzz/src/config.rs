@@ -13,7 +13,16 @@ use serde_json::{Map, Value, json};
 use super::connection::{Clock, Inbound, Step, Whom, drive};
 use super::file::text_over;
 
-const PRESETS: [&str; 6] = ["manager", "idle-watch", "realtime", "client", "basics", "scripts"];
+const PRESETS: [&str; 8] = [
+    "manager",
+    "idle-watch",
+    "realtime",
+    "client",
+    "basics",
+    "scripts",
+    "socket-io",
+    "event-source",
+];
 
 /// A change of a config, so that the fuzzer need not find the names of fields.
 #[derive(Arbitrary, Debug)]

@@ -2,17 +2,19 @@
 //!
 //! Nothing may panic, a message must come out as it went in, and what a dialect writes it must be able
 //! to read. The JSON dialect must have read what a second reading of `docs/PROTOCOL.md` finds, by the
-//! grammar alone and, where `serde_json` makes a value of a text, in that. What stands for a payload
-//! in a trace must be read and written like the payload.
+//! grammar alone and, where `serde_json` makes a value of a text, in that; those of Socket.IO and event
+//! streams what `protocols` finds. What stands for a payload in a trace must be read and written like
+//! the payload.
 
 use arbitrary::Arbitrary;
 use perennial_core::{
-    BuiltIn, Bytes, Class, Config, Dialect, DialectConfig, EncodeError, Encoding, HeartbeatFrames,
-    Json, JsonConfig, Meaning, Payload, Way,
+    BuiltIn, Class, Config, Dialect, DialectConfig, EncodeError, Encoding, HeartbeatFrames, Json,
+    JsonConfig, Meaning, Payload, Way,
 };
 use serde_json::Value;
 
-use super::grammar;
+use super::frames::{Frame, Settings};
+use super::{grammar, protocols};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -21,157 +23,6 @@ struct Input<'a> {
     unix_ms: u64,
     class: u8,
     frames: Vec<Frame<'a>>,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Settings<'a> {
-    Plain,
-    Text {
-        ping: &'a str,
-        pong: &'a str,
-    },
-    Json(JsonSettings<'a>),
-    /// The default, so that the fuzzer need not find it.
-    DefaultJson,
-}
-
-#[derive(Arbitrary, Debug)]
-struct JsonSettings<'a> {
-    heartbeat: Heartbeat<'a>,
-    id_field: Option<&'a str>,
-    envelope: bool,
-    acks: bool,
-    acknowledge: bool,
-    max_depth: u8,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Heartbeat<'a> {
-    None,
-    Literals { ping: &'a str, pong: &'a str },
-    Json { ping: &'a str, pong: &'a str, timestamp: bool },
-}
-
-#[derive(Arbitrary, Debug)]
-enum Frame<'a> {
-    Text(&'a str),
-    Binary(&'a [u8]),
-    /// A JSON object, so that the fuzzer need not find the grammar.
-    Object(Vec<(Name<'a>, Content<'a>)>),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Name<'a> {
-    Id,
-    EscapedId,
-    ConfiguredId,
-    Type,
-    Ack,
-    Cumulative,
-    Other(&'a str),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Content<'a> {
-    Integer(u64),
-    Negative(i64),
-    Fraction(u8),
-    Exponent(i16),
-    TooLarge,
-    Bool(bool),
-    Null,
-    Ping,
-    Pong,
-    Ack,
-    String(&'a str),
-    Nest(u8),
-}
-
-impl Frame<'_> {
-    fn payload(&self, id_field: &str) -> Payload {
-        match self {
-            Frame::Text(text) => Payload::Text((*text).into()),
-            Frame::Binary(bytes) => Payload::Binary(Bytes::copy_from_slice(bytes)),
-            Frame::Object(fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(name, content)| format!("{}:{}", name.json(id_field), content.json()))
-                    .collect();
-                Payload::Text(format!("{{{}}}", fields.join(",")).into())
-            }
-        }
-    }
-}
-
-impl Name<'_> {
-    fn json(&self, id_field: &str) -> String {
-        match self {
-            Name::Id => String::from(r#""id""#),
-            Name::EscapedId => String::from(r#""\u0069d""#),
-            Name::ConfiguredId => Value::from(id_field).to_string(),
-            Name::Type => String::from(r#""type""#),
-            Name::Ack => String::from(r#""ack""#),
-            Name::Cumulative => String::from(r#""cumulative""#),
-            Name::Other(name) => Value::from(*name).to_string(),
-        }
-    }
-}
-
-impl Content<'_> {
-    fn json(&self) -> String {
-        match self {
-            Content::Integer(number) => number.to_string(),
-            Content::Negative(number) => number.to_string(),
-            Content::Fraction(number) => format!("{number}.0"),
-            Content::Exponent(number) => format!("1e{number}"),
-            Content::TooLarge => String::from("18446744073709551616"),
-            Content::Bool(value) => value.to_string(),
-            Content::Null => String::from("null"),
-            Content::Ping => String::from(r#""ping""#),
-            Content::Pong => String::from(r#""pong""#),
-            Content::Ack => String::from(r#""ack""#),
-            Content::String(text) => Value::from(*text).to_string(),
-            Content::Nest(depth) => {
-                let depth = usize::from(*depth);
-                "[".repeat(depth) + "0" + &"]".repeat(depth)
-            }
-        }
-    }
-}
-
-impl Settings<'_> {
-    fn config(&self) -> DialectConfig {
-        match self {
-            Settings::Plain => DialectConfig::Plain,
-            Settings::Text { ping, pong } => {
-                DialectConfig::Text { ping: (*ping).into(), pong: (*pong).into() }
-            }
-            Settings::Json(json) => DialectConfig::Json(json.config()),
-            Settings::DefaultJson => DialectConfig::Json(JsonConfig::default()),
-        }
-    }
-}
-
-impl JsonSettings<'_> {
-    fn config(&self) -> JsonConfig {
-        let heartbeat = match self.heartbeat {
-            Heartbeat::None => HeartbeatFrames::None,
-            Heartbeat::Literals { ping, pong } => {
-                HeartbeatFrames::Literals { ping: ping.into(), pong: pong.into() }
-            }
-            Heartbeat::Json { ping, pong, timestamp } => {
-                HeartbeatFrames::Json { ping: ping.into(), pong: pong.into(), timestamp }
-            }
-        };
-        JsonConfig {
-            heartbeat,
-            id_field: self.id_field.unwrap_or("id").into(),
-            envelope: self.envelope,
-            acks: self.acks,
-            acknowledge: self.acknowledge,
-            max_depth: self.max_depth.into(),
-        }
-    }
 }
 
 /// See the module.
@@ -193,16 +44,23 @@ pub fn run(input: &[u8]) {
     };
     let context = Encoding { id: input.id, unix_ms: input.unix_ms, class };
 
-    let id_field = match &config {
-        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => "id",
-        DialectConfig::Json(json) => &json.id_field,
+    let (id_field, namespace) = match &config {
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => ("id", "/"),
+        DialectConfig::Json(json) => (&*json.id_field, "/"),
+        DialectConfig::SocketIo(config) => ("id", &*config.namespace),
     };
     for frame in &input.frames {
-        let payload = frame.payload(id_field);
+        let payload = frame.payload(id_field, namespace);
         let meaning = dialect.decode(payload.clone());
         match &meaning {
+            // What these make of a frame is another text: see below.
+            Meaning::Message { .. } if is_protocol(&config) => {}
             Meaning::Message { payload: passed, .. }
             | Meaning::Unreadable { payload: passed, .. } => assert_eq!(*passed, payload),
+            Meaning::Messages(_) | Meaning::Admission { .. } => assert!(is_protocol(&config)),
             Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck => {}
         }
         let again = dialect.decode(payload.clone());
@@ -214,11 +72,17 @@ pub fn run(input: &[u8]) {
             }
         }
         if is_valid {
+            protocols::agree(&config, &payload, &meaning);
             stands_in(&mut dialect, &payload, &meaning, context);
         }
         encodes(&config, &mut dialect, &payload, context);
     }
     writes(&config, &mut dialect, context);
+}
+
+/// Whether the dialect is one whose frames are more than their messages.
+fn is_protocol(config: &DialectConfig) -> bool {
+    matches!(config, DialectConfig::SocketIo(_) | DialectConfig::EventStream(_))
 }
 
 /// What `serde_json` makes of a top-level field.
@@ -364,14 +228,7 @@ fn stands_in(dialect: &mut BuiltIn, payload: &Payload, meaning: &Meaning, contex
     let label = context.unix_ms;
     let received = dialect.redact(payload, Way::Received, label);
     alike(&received, payload);
-    let expected = match meaning.clone() {
-        Meaning::Message { id, .. } => Meaning::Message { payload: received.clone(), id },
-        Meaning::Unreadable { detail, .. } => {
-            Meaning::Unreadable { payload: received.clone(), detail }
-        }
-        other @ (Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) => other,
-    };
-    assert_eq!(dialect.decode(received), expected);
+    assert_eq!(shape(dialect.decode(received)), shape(meaning.clone()));
 
     let sent = dialect.redact(payload, Way::Sent, label);
     alike(&sent, payload);
@@ -385,6 +242,22 @@ fn stands_in(dialect: &mut BuiltIn, payload: &Payload, meaning: &Meaning, contex
     }
 }
 
+/// A meaning with blanks, as long as what it says, in its place.
+fn shape(meaning: Meaning) -> Meaning {
+    let blank = |payload: Payload| Payload::from(vec![0; payload.len()]);
+    match meaning {
+        Meaning::Message { payload, id } => Meaning::Message { payload: blank(payload), id },
+        Meaning::Unreadable { payload, detail } => {
+            Meaning::Unreadable { payload: blank(payload), detail }
+        }
+        Meaning::Messages(payloads) => Meaning::Messages(payloads.into_iter().map(blank).collect()),
+        Meaning::Admission { payload, admits } => {
+            Meaning::Admission { payload: blank(payload), admits }
+        }
+        other @ (Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) => other,
+    }
+}
+
 /// What is sent must carry the message, or the message must come back.
 fn encodes(config: &DialectConfig, dialect: &mut BuiltIn, payload: &Payload, context: Encoding) {
     let encoded = match dialect.encode(payload.clone(), context) {
@@ -394,13 +267,23 @@ fn encodes(config: &DialectConfig, dialect: &mut BuiltIn, payload: &Payload, con
             match error {
                 EncodeError::NoAcks => assert_eq!(context.class, Class::Acknowledged),
                 EncodeError::BinaryInText => assert_eq!(payload.as_text(), None),
-                EncodeError::IdsExhausted => assert_eq!(context.id, None),
+                EncodeError::IdsExhausted => {
+                    assert!(context.id.is_none_or(|id| is_protocol(config) && id >= 1 << 53));
+                }
+                EncodeError::NotAnEvent => {
+                    assert!(matches!(config, DialectConfig::SocketIo(_)));
+                    assert!(!payload.as_text().is_some_and(protocols::is_surely_an_event));
+                }
+                EncodeError::OneWay => assert!(matches!(config, DialectConfig::EventStream(_))),
             }
             return;
         }
     };
     if encoded.payload == *payload {
         return;
+    }
+    if let DialectConfig::SocketIo(config) = config {
+        return protocols::is_written(config, payload, &encoded, context);
     }
     let DialectConfig::Json(json) = config else { panic!("the message was changed") };
     let text = payload.as_text().expect("only text is wrapped");
@@ -445,9 +328,14 @@ fn writes(config: &DialectConfig, dialect: &mut BuiltIn, context: Encoding) {
     let ping = dialect.ping(context.unix_ms);
     let pong = dialect.pong(context.unix_ms);
     assert_eq!(ping.is_some(), dialect.has_heartbeat());
-    assert_eq!(pong.is_some(), dialect.has_heartbeat());
+    let answers = dialect.has_heartbeat() || matches!(config, DialectConfig::SocketIo(_));
+    assert_eq!(pong.is_some(), answers);
     let readable = match config {
-        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => true,
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::SocketIo(_)
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => true,
         DialectConfig::Json(json) => json.max_depth > 0 && json.id_field != "type",
     };
     if let (Some(ping), Some(pong), true) = (ping, pong, readable) {

@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 use perennial_core::trace::{Contents, Recorder, Replay, Step, Stepped, Trace};
 use perennial_core::{
-    BuiltIn, Class, Config, Connection, DialectConfig, HeartbeatStyle, Instant, JsonConfig,
+    BuiltIn, Class, Config, Connection, DialectConfig, EventStreamConfig, HeartbeatStyle, Instant,
+    JsonConfig, SocketIoConfig,
 };
 
 /// The memory that a replay is granted.
@@ -27,6 +28,8 @@ static BEGINNINGS: LazyLock<Vec<String>> = LazyLock::new(|| {
             acknowledge: true,
             ..JsonConfig::default()
         }),
+        DialectConfig::SocketIo(SocketIoConfig::default()),
+        DialectConfig::EventStream(EventStreamConfig { fields: true }),
     ];
     dialects.into_iter().map(beginning).collect()
 });

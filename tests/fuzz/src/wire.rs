@@ -392,7 +392,10 @@ impl Session {
             .messages
             .iter()
             .filter(|payload| match dialect.decode((*payload).clone()) {
-                Meaning::Message { .. } | Meaning::Unreadable { .. } => true,
+                Meaning::Message { .. }
+                | Meaning::Unreadable { .. }
+                | Meaning::Messages(_)
+                | Meaning::Admission { .. } => true,
                 Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck => false,
             })
             .collect();

@@ -259,7 +259,11 @@ fn read_stdin(
     let outbox = config.outbox.clone();
     let id_field = match &config.dialect {
         DialectConfig::Json(json) => Some(json.id_field.clone()),
-        DialectConfig::Plain | DialectConfig::Text { .. } | DialectConfig::Custom => None,
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::SocketIo(_)
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => None,
     };
     let (stay, wait) = (args.stay, config.close.drain);
     std::thread::spawn(move || {

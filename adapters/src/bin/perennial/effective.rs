@@ -24,7 +24,7 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
         let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
         return Err(Usage::new(
             file.unwrap_or_default() + "dialect is custom, which only a program can bring",
-            "choose plain, text or json",
+            "choose plain, text, json, socket_io or event_stream",
         ));
     }
     if builder.opening.hold {
@@ -46,7 +46,14 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
 }
 
 fn acknowledges(builder: &ConfigBuilder) -> bool {
-    matches!(&builder.dialect, DialectConfig::Json(json) if json.acks)
+    match &builder.dialect {
+        DialectConfig::Json(json) => json.acks,
+        DialectConfig::SocketIo(_) => true,
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::EventStream(_)
+        | DialectConfig::Custom => false,
+    }
 }
 
 /// Names the options behind a field where they were given, otherwise the field and its file.

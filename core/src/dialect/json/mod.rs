@@ -1,8 +1,8 @@
 //! Frames are JSON: heartbeats, envelopes and acknowledgements.
 
-mod read;
+pub(super) mod read;
 mod redact;
-mod write;
+pub(super) mod write;
 
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,10 @@ impl Json {
                 }
                 Meaning::BadAck => self.padded(String::from(r#"{"ack":-1}"#), size),
                 // These are not consumed.
-                Meaning::Message { .. } | Meaning::Unreadable { .. } => filler(payload, label),
+                Meaning::Message { .. }
+                | Meaning::Unreadable { .. }
+                | Meaning::Messages(_)
+                | Meaning::Admission { .. } => filler(payload, label),
             },
             Reading::Message { id: Some(id) } => self.with_id(id, size),
             Reading::Message { id: None } => match &self.parts.literals {

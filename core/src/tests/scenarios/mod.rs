@@ -3,9 +3,11 @@
 
 mod basics;
 mod client;
+mod event_source;
 mod idle_watch;
 mod manager;
 mod realtime;
+mod socket_io;
 
 use alloc::vec::Vec;
 

@@ -64,7 +64,16 @@ pub(crate) struct ConnectArgs {
     #[arg(
         long,
         value_name = "NAME",
-        value_parser = ["manager", "idle-watch", "realtime", "client", "basics", "scripts"],
+        value_parser = [
+            "manager",
+            "idle-watch",
+            "realtime",
+            "client",
+            "basics",
+            "socket-io",
+            "event-source",
+            "scripts",
+        ],
         default_value = "scripts",
     )]
     pub(crate) preset: String,

@@ -122,12 +122,24 @@ fn outbox(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
     set(&mut outbox.class, args.class.map(Into::into));
     if acks(args) {
         outbox.class = Class::Acknowledged;
-        if config.inbox.dedupe == 0 {
+        if config.inbox.dedupe == 0 && !has_its_own_ids(&config.dialect) {
             config.inbox.dedupe = DEDUPE_WITH_ACKS;
         }
     }
     set(&mut config.inbox.dedupe, args.dedupe);
     Ok(())
+}
+
+/// Whether the dialect is a protocol of its own, to which options can add nothing, and whose ids tell
+/// no duplicate.
+fn has_its_own_ids(dialect: &DialectConfig) -> bool {
+    match dialect {
+        DialectConfig::SocketIo(_) | DialectConfig::EventStream(_) => true,
+        DialectConfig::Plain
+        | DialectConfig::Text { .. }
+        | DialectConfig::Json(_)
+        | DialectConfig::Custom => false,
+    }
 }
 
 fn heartbeat(args: &ConnectArgs, config: &mut ConfigBuilder) {
@@ -170,6 +182,7 @@ fn dialect(args: &ConnectArgs, config: DialectConfig, acks: bool) -> DialectConf
         DialectConfig::Plain | DialectConfig::Custom => (HeartbeatFrames::None, None),
         DialectConfig::Text { ping, pong } => (HeartbeatFrames::Literals { ping, pong }, None),
         DialectConfig::Json(json) => (json.heartbeat.clone(), Some(json)),
+        own @ (DialectConfig::SocketIo(_) | DialectConfig::EventStream(_)) => return own,
     };
     let frames = match &args.heartbeat_style {
         None => frames,

@@ -73,12 +73,40 @@ fn the_dialect_is_as_plain_as_can_be() {
 
 #[test]
 fn a_pipe_waits_whatever_the_preset() {
-    for preset in ["manager", "idle-watch", "realtime", "client", "basics", "scripts"] {
+    for preset in [
+        "manager",
+        "idle-watch",
+        "realtime",
+        "client",
+        "basics",
+        "socket-io",
+        "event-source",
+        "scripts",
+    ] {
         let outbox = &of(&["--preset", preset]).outbox;
         assert_eq!((outbox.class, outbox.overflow), (Class::Queued, Overflow::Wait), "{preset}");
     }
     let outbox = &of(&["--preset", "realtime", "--class", "volatile"]).outbox;
     assert_eq!(outbox.class, Class::Volatile);
+}
+
+#[test]
+fn a_protocol_of_its_own_stays_what_it_is() {
+    let config = of(&["--preset", "socket-io", "--acks", "--heartbeat-style", "ws"]);
+    assert_eq!(config.dialect, Config::socket_io().dialect);
+    assert_eq!((config.outbox.class, config.inbox.dedupe), (Class::Acknowledged, 0));
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Protocol);
+    let config = of(&["--preset", "event-source", "--heartbeat", "5s"]);
+    assert_eq!(config.dialect, Config::event_source().dialect);
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Protocol);
+    for (options, named) in [
+        (["--preset", "socket-io", "--dedupe", "9"], "--dedupe"),
+        (["--preset", "socket-io", "--heartbeat-style", "text"], "--heartbeat-style"),
+        (["--preset", "event-source", "--class", "acknowledged"], "outbox.class"),
+    ] {
+        let said = refused(&options);
+        assert!(said.contains(named), "{said}");
+    }
 }
 
 #[test]
