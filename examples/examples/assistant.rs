@@ -36,7 +36,7 @@ async fn talk(url: &str) -> Result<(), Box<dyn Error>> {
     let client = perennial::async_std::spawn(Builder::new(url))?;
     let handle = client.handle();
     let lines = BufReader::new(async_std::io::stdin()).lines().map(Input::Line);
-    let stdin = lines.chain(stream::once(Input::EndOfStdin));
+    let stdin = lines.chain(stream::once(Input::EndOfStdin)).chain(stream::pending());
     let mut inputs = stream::or(client.map(Input::Notice), stdin);
 
     let mut entries = Entries::default();
@@ -65,16 +65,18 @@ async fn talk(url: &str) -> Result<(), Box<dyn Error>> {
                 }
                 io::stdout().flush()?;
             }
-            Some(Input::Notice(_)) => {}
-            None => break,
+            Some(Input::Notice(Notice::Closed(closed))) => {
+                return Err(closed.reason.to_string().into());
+            }
+            Some(Input::Notice(_)) | None => {}
         }
         if is_open && let Some(prompt) = entries.ask() {
             ask(&handle, prompt).await?;
         }
     }
     handle.close();
-    let closed = handle.wait_closed().await;
-    if has_stdin { Err(closed.reason.to_string().into()) } else { Ok(()) }
+    handle.wait_closed().await;
+    Ok(())
 }
 
 async fn ask(handle: &Handle, prompt: &str) -> Result<(), Box<dyn Error>> {

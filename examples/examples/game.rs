@@ -43,8 +43,7 @@ async fn play(url: &str, player: &str, seconds: u64) -> Result<(), Box<dyn Error
     let builder = Builder::new(url)
         // The server forgets a player with the connection: said on each, before what is queued.
         .on_open(move |opening| opening.send(join.clone()))
-        .on_state(|change| println!("-- {}", change.new))
-        .on_loss(|loss| println!("-- {}; {} queued", loss.reason, loss.queued));
+        .on_state(|change| println!("-- {change}"));
     let (client, driver) = builder.connect_on(Tokio)?;
     // Nothing happens before the driver is polled, so nothing is missed.
     let printer = tokio::spawn(print(client.topic("**")?));
@@ -68,7 +67,7 @@ async fn play(url: &str, player: &str, seconds: u64) -> Result<(), Box<dyn Error
         }
     }
     client.drain(Some(Duration::from_secs(5)));
-    println!("{}", client.wait_closed().await.reason);
+    client.wait_closed().await;
     printer.await?;
     Ok(())
 }

@@ -8,17 +8,23 @@
 //! The arguments: the URL, and for how many seconds.
 
 use std::error::Error;
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::{Client, Handle};
-use perennial::{Config, Notice, Outgoing};
+use perennial::{ClosedBy, Config, Notice, Outgoing};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Iso8601, iso8601};
 
-/// Says what went wrong, and when, as ISO 8601 has it.
+/// ISO 8601 with milliseconds: `2026-01-31T12:34:56.789Z`.
+const FORM: iso8601::EncodedConfig = iso8601::Config::DEFAULT
+    .set_time_precision(iso8601::TimePrecision::Second { decimal_digits: NonZero::new(3) })
+    .encode();
+
+/// Says what went wrong, and when.
 fn log(what: &str, error: impl std::fmt::Display) {
     // Only years beyond 9999 cannot be written.
-    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    let now = OffsetDateTime::now_utc().format(&Iso8601::<FORM>).unwrap_or_default();
     println!("{now} {what}: {error}");
 }
 
@@ -69,7 +75,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             Notice::Undelivered { seq, fate, .. } => log(&format!("message {seq}"), fate.reason()),
             Notice::Dead { silence, .. } => log("the server is silent", format!("{silence:.1?}")),
             Notice::Warning(warning) => log("warning", format!("{warning:?}")),
-            Notice::Closed(closed) => log("closed", closed.reason),
+            Notice::Closed(closed) if closed.by != ClosedBy::Application => {
+                log("closed for good", closed.reason);
+            }
             _ => {}
         }
     }

@@ -22,8 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(url) => url,
         None => serve()?,
     };
-    let client =
-        Client::builder(&url).on_state(|change| println!("-- {}", change.new)).connect()?;
+    let client = Client::builder(&url).on_state(|change| println!("-- {change}")).connect()?;
 
     // `request` says whether it was taken, `wait` what the server answers.
     let answer = client.request(Request::call("add", Some("[1,2]".into())))?.wait()?;
@@ -57,8 +56,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             Err(error) => println!("flaky, {class:?}: {error}"),
         }
     }
-    client.close();
-    println!("{}", client.join().reason);
     Ok(())
 }
 

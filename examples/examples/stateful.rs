@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Views can look back upon the last five messages, however many there were.
         .history(5)
         // Called once for every change, in order.
-        .on_state(|change| println!("state: {} -> {}", change.old, change.new))
+        .on_state(|change| println!("state: {change}"))
         .connect()?;
 
     // Each part has a view of its own, and each sees the same.
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("history: {} at {:.1?}", entry.value, entry.at);
     }
     client.close();
-    println!("{}", client.join().reason);
+    let _ = client.join();
     view.clear();
     println!("cleared: {} left, latest {:?}", view.history().len(), view.snapshot().latest);
     // They end with the connection.

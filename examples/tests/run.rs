@@ -60,6 +60,16 @@ impl Run {
         assert!(self.says(part, LONG), "no line has {part:?} in it: {:#?}", self.said);
     }
 
+    /// Waits for lines with these parts in them, in whatever order they come.
+    fn expect_all(&mut self, parts: &[&str]) {
+        let from = self.said.len();
+        for part in parts {
+            if !self.said[from..].iter().any(|line| line.contains(part)) {
+                self.expect(part);
+            }
+        }
+    }
+
     /// Whether a line with `part` in it comes within a time.
     fn says(&mut self, part: &str, within: Duration) -> bool {
         let end = Instant::now() + within;
@@ -303,7 +313,7 @@ fn ticker() {
     run.expect("ASH ");
     // The subscriptions are said again, and the prices go on.
     server.reset_all();
-    run.expect("-- open");
+    run.expect("reconnecting -> open");
     run.expect("BIRCH ");
     // One symbol less, and another more.
     await_received(&server, r#"["ASH"],"type":"unsubscribe""#, 1);
@@ -349,7 +359,7 @@ fn game() {
 
     // They join again by themselves, before anything else is said.
     server.reset_all();
-    ann.expect("-- open");
+    ann.expect("reconnecting -> open");
     ann.expect("the game starts");
     ann.expect("bob moves to");
     server.close_all(FOR_GOOD, "");
@@ -394,15 +404,14 @@ fn robust() {
     server.refuse(None);
     run.expect("message ");
     server.close_all(FOR_GOOD, "");
-    run.expect(" closed: ");
+    run.expect(" closed for good: ");
     let said = run.succeed();
     let errors: Vec<_> = said.iter().filter(|line| line.contains(": ")).collect();
     assert!(errors.len() >= 3, "{said:#?}");
     for error in errors {
-        // 2026-01-31T12:34:56.789Z
         let (time, _) = error.split_once(' ').unwrap();
-        let marks: String = time.chars().filter(|c| !c.is_ascii_digit()).collect();
-        assert!(["--T::Z", "--T::.Z"].contains(&marks.as_str()), "{error}");
+        let form = time.replace(|digit: char| digit.is_ascii_digit(), "0");
+        assert_eq!(form, "0000-00-00T00:00:00.000Z", "{error}");
     }
 }
 
@@ -410,16 +419,12 @@ fn robust() {
 fn stateful() {
     let server = server(Options::default());
     let mut run = Run::start("stateful", &[&server.url(), "600"]);
-    run.expect("state: connecting -> open");
-    run.expect("badge: online");
+    run.expect_all(&["state: connecting -> open", "badge: online"]);
     server.refuse(Some(Refusal::status(503)));
     server.reset_all();
-    run.expect("state: open -> reconnecting");
-    run.expect("badge: offline, ");
+    run.expect_all(&["state: open -> reconnecting", "badge: offline, "]);
     server.refuse(None);
-    run.expect("state: reconnecting -> open");
-    run.expect("badge: online");
-    run.expect("counter: ");
+    run.expect_all(&["state: reconnecting -> open", "badge: online", "counter: "]);
     let before = server.stats().messages;
     assert!(server.wait(LONG, |stats| stats.messages >= before + 6));
     server.close_all(FOR_GOOD, "");
@@ -443,7 +448,6 @@ fn rpc() {
         "requests on their way: 0",
         "flaky, Queued: the connection was lost before the request was answered",
         "flaky, Acknowledged: \"done\"",
-        "closed by the application",
     ];
     assert_eq!(said, expected);
 }
