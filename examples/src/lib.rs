@@ -1,5 +1,7 @@
-//! What the example `own_loop` is made of. The other examples are one file each, in `examples/`.
+//! What the examples `own_loop` and `assistant` are made of. The others are one file each, in
+//! `examples/`.
 
+pub mod entries;
 pub mod own_loop;
 
 /// The programs in the adapter's guide are compiled.

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perennial::practice::{Faults, Options, Refusal, Server, Span};
+use perennial::practice::{App, Faults, Options, Refusal, Server, Span};
 
 /// No wait is longer.
 const LONG: Duration = Duration::from_secs(60);
@@ -18,6 +18,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// An example that runs. It is killed when it is dropped.
 struct Run {
     child: Child,
+    /// While there may be something more to tell it.
+    stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     /// What it has printed so far.
     said: Vec<String>,
@@ -25,9 +27,16 @@ struct Run {
 
 impl Run {
     fn start(name: &str, args: &[&str]) -> Self {
+        let mut run = Self::talk(name, args);
+        run.stdin = None;
+        run
+    }
+
+    /// Starts one that reads what it is told.
+    fn talk(name: &str, args: &[&str]) -> Self {
         let mut child = Command::new(program(name))
             .args(args)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -36,26 +45,47 @@ impl Run {
         thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
-        Self { child, lines, said: Vec::new() }
+        let stdin = child.stdin.take();
+        Self { child, stdin, lines, said: Vec::new() }
+    }
+
+    /// Tells it a line.
+    fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).unwrap();
     }
 
     /// Waits for a line with `part` in it.
     fn expect(&mut self, part: &str) {
-        let end = Instant::now() + LONG;
+        assert!(self.says(part, LONG), "no line has {part:?} in it: {:#?}", self.said);
+    }
+
+    /// Waits for lines with these parts in them, in whatever order they come.
+    fn expect_all(&mut self, parts: &[&str]) {
+        let from = self.said.len();
+        for part in parts {
+            if !self.said[from..].iter().any(|line| line.contains(part)) {
+                self.expect(part);
+            }
+        }
+    }
+
+    /// Whether a line with `part` in it comes within a time.
+    fn says(&mut self, part: &str, within: Duration) -> bool {
+        let end = Instant::now() + within;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("no line has {part:?} in it: {:#?}", self.said);
-            };
+            let Ok(line) = self.lines.recv_timeout(left) else { return false };
             self.said.push(line);
             if self.said.last().unwrap().contains(part) {
-                return;
+                return true;
             }
         }
     }
 
     /// Waits for its end.
     fn end(mut self) -> (ExitStatus, Vec<String>) {
+        self.stdin = None;
         let end = Instant::now() + LONG;
         // Its stdout ends with it.
         loop {
@@ -97,6 +127,23 @@ fn program(name: &str) -> PathBuf {
 fn server(options: Options) -> Server {
     Server::start(options).unwrap()
 }
+
+/// Waits until the server has received so many messages with `part` in them.
+fn await_received(server: &Server, part: &str, count: usize) {
+    let end = Instant::now() + LONG;
+    loop {
+        let all = server.received();
+        if all.iter().filter(|received| received.text.contains(part)).count() >= count {
+            return;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let more = server.wait(left, |stats| stats.messages > all.len() as u64);
+        assert!(more, "{count} should have {part:?} in them: {all:#?}");
+    }
+}
+
+/// A close code after which nobody comes back.
+const FOR_GOOD: u16 = 1008;
 
 #[test]
 fn echo() {
@@ -212,6 +259,195 @@ fn own_thread() {
         "question 2",
         "question 3",
         "closed by the application, code 1000",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn chat() {
+    let server = server(Options { app: App::Chat, record: true, ..Options::default() });
+    let room = format!("{}/garden", server.url());
+    let mut ann = Run::talk("chat", &[&room, "ann"]);
+    await_received(&server, r#""type":"join""#, 1);
+    let mut bob = Run::talk("chat", &[&room, "bob"]);
+    ann.expect("* bob is here");
+    ann.tell("one");
+    bob.expect("ann: one");
+
+    // Both are back in the room before the next line: they say their names by themselves.
+    server.reset_all();
+    await_received(&server, r#""type":"join""#, 4);
+    bob.tell("two");
+    ann.expect("bob: two");
+
+    ann.succeed();
+    bob.expect("* ann is gone");
+    // Nobody hears it, and it is delivered all the same.
+    bob.tell("three");
+    bob.succeed();
+    await_received(&server, "three", 1);
+}
+
+#[test]
+fn chat_fails_where_a_line_is_not_delivered() {
+    let server = server(Options { app: App::Chat, ..Options::default() });
+    server.refuse(Some(Refusal::status(503)));
+    let mut ann = Run::talk("chat", &[&server.url(), "ann"]);
+    ann.tell("lost");
+    assert!(server.wait(LONG, |stats| stats.refused >= 1));
+    server.refuse(Some(Refusal::status(403)));
+    let (status, said) = ann.end();
+    assert_eq!(status.code(), Some(1), "{said:#?}");
+}
+
+#[test]
+fn ticker() {
+    let server = server(Options {
+        app: App::Ticker,
+        record: true,
+        tick_every: Duration::from_millis(50),
+        ..Options::default()
+    });
+    let mut run = Run::start("ticker", &[&server.url(), "600"]);
+    await_received(&server, r#"["ASH"],"type":"subscribe""#, 1);
+    run.expect("ASH ");
+    // The subscriptions are said again, and the prices go on.
+    server.reset_all();
+    run.expect("reconnecting -> open");
+    run.expect("BIRCH ");
+    // One symbol less, and another more.
+    await_received(&server, r#"["ASH"],"type":"unsubscribe""#, 1);
+    run.expect("CEDAR ");
+    server.close_all(FOR_GOOD, "");
+    let said = run.succeed();
+    assert!(said.last().unwrap().contains("1008"), "{said:#?}");
+    await_received(&server, r#"["BIRCH"],"type":"subscribe""#, 2);
+}
+
+#[test]
+fn ticker_tells_of_gaps() {
+    let server = server(Options { app: App::Silent, ..Options::default() });
+    let mut run = Run::start("ticker", &[&server.url(), "600"]);
+    let end = Instant::now() + LONG;
+    for ten in (0..).step_by(10) {
+        // Whichever symbols are watched just now.
+        for symbol in ["ASH", "BIRCH", "CEDAR", "DOGWOOD"] {
+            for seq in [ten + 1, ten + 5] {
+                let tick = format!(r#"{{"symbol":"{symbol}","price":1.5,"seq":{seq}}}"#);
+                server.send_all(&tick);
+            }
+        }
+        if run.says(": 3 missed", Duration::from_millis(100)) {
+            return;
+        }
+        assert!(Instant::now() < end, "{:#?}", run.said);
+    }
+}
+
+#[test]
+fn game() {
+    let server = server(Options { app: App::Game, record: true, ..Options::default() });
+    let url = format!("{}/chess", server.url());
+    let mut ann = Run::start("game", &[&url, "ann", "600"]);
+    await_received(&server, "playerJoin", 1);
+    let mut bob = Run::start("game", &[&url, "bob", "600"]);
+    ann.expect("bob joins");
+    ann.expect("the game starts: ann, bob");
+    bob.expect("the game starts: ann, bob");
+    ann.expect("bob moves to");
+    ann.expect("bob: jump at");
+
+    // They join again by themselves, before anything else is said.
+    server.reset_all();
+    ann.expect("reconnecting -> open");
+    ann.expect("the game starts");
+    ann.expect("bob moves to");
+    server.close_all(FOR_GOOD, "");
+    for said in [ann.succeed(), bob.succeed()] {
+        assert!(said.iter().all(|line| !line.contains("not understood")), "{said:#?}");
+        assert!(said.last().unwrap().contains("1008"), "{said:#?}");
+    }
+}
+
+#[test]
+fn assistant() {
+    let server = server(Options {
+        app: App::Ai,
+        record: true,
+        piece_every: Duration::from_millis(100),
+        ..Options::default()
+    });
+    let mut run = Run::talk("assistant", &[&server.url()]);
+    // An answer takes a second at least.
+    run.tell("one");
+    run.tell("two");
+    run.expect("[interrupted]");
+    await_received(&server, r#""message":"two""#, 1);
+    // Its answer is cut off, and asked for again.
+    server.reset_all();
+    run.expect("[the connection");
+    await_received(&server, r#""message":"two""#, 2);
+    let said = run.succeed();
+    let last = said.last().unwrap();
+    assert!(last.starts_with("You said \u{201c}two\u{201d}:") && last.ends_with('.'), "{said:#?}");
+}
+
+#[test]
+fn robust() {
+    let server = server(Options::default());
+    let mut run = Run::start("robust", &[&server.url(), "600"]);
+    run.expect("message 1");
+    server.refuse(Some(Refusal::status(503)));
+    server.reset_all();
+    run.expect("follows in");
+    run.expect("not sent: the outbox is full");
+    server.refuse(None);
+    run.expect("message ");
+    server.close_all(FOR_GOOD, "");
+    run.expect(" closed for good: ");
+    let said = run.succeed();
+    let errors: Vec<_> = said.iter().filter(|line| line.contains(": ")).collect();
+    assert!(errors.len() >= 3, "{said:#?}");
+    for error in errors {
+        let (time, _) = error.split_once(' ').unwrap();
+        let form = time.replace(|digit: char| digit.is_ascii_digit(), "0");
+        assert_eq!(form, "0000-00-00T00:00:00.000Z", "{error}");
+    }
+}
+
+#[test]
+fn stateful() {
+    let server = server(Options::default());
+    let mut run = Run::start("stateful", &[&server.url(), "600"]);
+    run.expect_all(&["state: connecting -> open", "badge: online"]);
+    server.refuse(Some(Refusal::status(503)));
+    server.reset_all();
+    run.expect_all(&["state: open -> reconnecting", "badge: offline, "]);
+    server.refuse(None);
+    run.expect_all(&["state: reconnecting -> open", "badge: online", "counter: "]);
+    let before = server.stats().messages;
+    assert!(server.wait(LONG, |stats| stats.messages >= before + 6));
+    server.close_all(FOR_GOOD, "");
+    let said = run.succeed();
+    let history = said.iter().filter(|line| line.starts_with("history: note ")).count();
+    assert_eq!(history, 5, "{said:#?}");
+    assert_eq!(said.last().unwrap(), "cleared: 0 left, latest None");
+}
+
+#[test]
+fn rpc() {
+    let said = Run::start("rpc", &[]).succeed();
+    let said: Vec<_> = said.iter().filter(|line| !line.starts_with("-- ")).collect();
+    let expected = [
+        "1 + 2 = 3",
+        "1 + 1 = 2",
+        "2 + 2 = 4",
+        "3 + 3 = 6",
+        "1 / 0: the server refused the request with code -32000",
+        "sleep: no answer came in time",
+        "requests on their way: 0",
+        "flaky, Queued: the connection was lost before the request was answered",
+        "flaky, Acknowledged: \"done\"",
     ];
     assert_eq!(said, expected);
 }

@@ -23,6 +23,17 @@ pub struct StateChange {
     pub at: Duration,
 }
 
+/// The states, and why, such as `open -> reconnecting: the connection was reset`.
+impl fmt::Display for StateChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.old, self.new)?;
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The loss of an open connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -181,5 +192,20 @@ impl Drop for ListenerGuard {
 impl fmt::Debug for ListenerGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListenerGuard").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_says_from_what_to_what_and_why() {
+        let (old, new) = (State::Connecting, State::Open);
+        let mut change = StateChange { old, new, reason: None, at: Duration::ZERO };
+        assert_eq!(change.to_string(), "connecting -> open");
+        change = StateChange { old: State::Open, new: State::Reconnecting, ..change };
+        change.reason = Some(Reason::DialTimeout);
+        assert_eq!(change.to_string(), "open -> reconnecting: the dial timed out");
     }
 }

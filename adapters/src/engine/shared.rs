@@ -473,3 +473,67 @@ impl Core {
         }
     }
 }
+
+#[cfg(all(test, feature = "blocking", feature = "async"))]
+mod tests {
+    use super::*;
+    use perennial_core::Config;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+    use std::thread;
+    use std::time::Instant as StdInstant;
+
+    fn shared() -> Arc<Shared> {
+        let config = Config::builder().build().expect("a config");
+        let inbox = Inbox::new(&config, false);
+        let dialect = BuiltIn::new(&config.dialect);
+        let connection = Connection::new(config, dialect, 1, Instant::ZERO);
+        Arc::new(Shared::new(connection, None, Clock::start(), inbox))
+    }
+
+    /// A task that needs the lock as soon as it is called.
+    struct Task {
+        shared: Arc<Shared>,
+        found_it_free: AtomicBool,
+    }
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            let is_free = self.shared.core.try_lock().is_ok();
+            self.found_it_free.store(is_free, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_called_when_the_lock_is_free() {
+        let shared = shared();
+        let task = Task { shared: Arc::clone(&shared), found_it_free: AtomicBool::new(false) };
+        let task = Arc::new(task);
+        shared.lock().await_change(&mut Ticket::default(), &Waker::from(Arc::clone(&task)));
+        let waiter = Arc::clone(&shared);
+        let end = StdInstant::now() + Duration::from_secs(30);
+        let thread = thread::spawn(move || waiter.lock().wait(Some(end)).1);
+        while shared.lock().threads == 0 {
+            thread::yield_now();
+        }
+        shared.lock().announce();
+        assert!(task.found_it_free.load(Ordering::SeqCst));
+        assert!(thread.join().expect("it waits"), "called in time");
+    }
+
+    #[test]
+    fn who_announces_and_then_waits_itself_calls_the_others_first() {
+        let shared = shared();
+        let waiter = Arc::clone(&shared);
+        let end = StdInstant::now() + Duration::from_secs(30);
+        let thread = thread::spawn(move || waiter.lock().wait(Some(end)).0.announce());
+        while shared.lock().threads == 0 {
+            thread::yield_now();
+        }
+        let mut core = shared.lock();
+        core.announce();
+        assert!(core.wait(Some(end)).1, "called by the one that it has called");
+        thread.join().expect("it waits");
+    }
+}
