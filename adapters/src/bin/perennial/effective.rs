@@ -27,13 +27,6 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
             "choose plain, text, json, socket_io or event_stream",
         ));
     }
-    if builder.opening.hold {
-        let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
-        return Err(Usage::new(
-            file.unwrap_or_default() + "opening.hold is on, and only a program can release",
-            "leave it off",
-        ));
-    }
     options::apply(args, &mut builder)?;
     if builder.outbox.class == Class::Acknowledged && !acknowledges(&builder) {
         let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));

@@ -201,8 +201,6 @@ fn a_bad_file_is_named_with_its_field() {
         ("[]", "no config"),
         (r#"{"retry":[]}"#, "retry"),
         (r#"{"dialect":"custom"}"#, "dialect"),
-        // Nobody there would ever release anything.
-        (r#"{"opening":{"hold":true}}"#, "opening.hold"),
         (r#"{"opening":{"timeout":"2h"}}"#, "opening.timeout"),
     ] {
         let file = file(text);
