@@ -71,7 +71,10 @@ impl<D: perennial_core::Dialect + Clone + PartialEq> Application<D> for Events {
         hands.wake_in(Duration::ZERO);
     }
 
-    fn notified(&mut self, _hands: &mut Hands<'_, D>, _notice: &Notice) {}
+    fn notified(&mut self, hands: &mut Hands<'_, D>, notice: &Notice) {
+        // What is queued is to wait for the greeting's answer, and for nothing else.
+        hands.release_at_once(notice);
+    }
 
     fn woken(&mut self, hands: &mut Hands<'_, D>) {
         self.0 += 1;

@@ -138,8 +138,9 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
         self.command(Event::Reorder(first));
     }
 
-    /// Releases the transport that has just opened, if a notice says that one has.
-    fn release_at_once(&mut self, notice: &Notice) {
+    /// Releases the transport that has just opened, if the notice says that one has and the config
+    /// holds it. For an [`Application`] with nothing to say before.
+    pub fn release_at_once(&mut self, notice: &Notice) {
         if let Notice::StateChanged { to: State::Open, transport: Some(transport), .. } = notice
             && self.driver.config().opening.hold
         {
