@@ -132,11 +132,14 @@ fn integer(token: &str) -> Option<u64> {
     token.parse().ok()
 }
 
+/// What stands between the quotes of a valid JSON value, if it is a string.
+fn unquoted(token: &str) -> Option<&str> {
+    token.strip_prefix('"')?.strip_suffix('"')
+}
+
 /// Whether a valid JSON value is the string `expected`.
 fn is_string(token: &str, expected: &str) -> bool {
-    let Some(inner) = token.strip_prefix('"').and_then(|token| token.strip_suffix('"')) else {
-        return false;
-    };
+    let Some(inner) = unquoted(token) else { return false };
     // An escape takes at most six bytes for each byte it means; what is longer cannot be equal,
     // so that a hostile string is never copied.
     if !inner.contains('\\') || inner.len() > expected.len().saturating_mul(6) {
@@ -153,16 +156,20 @@ struct Reader<'a, 'f> {
 impl<'a> Reader<'a, '_> {
     /// The place for the value of this key, given as it stands in the text.
     fn place(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
-        let fields = &mut self.fields;
-        if is_string(key, self.id_field) {
+        let Self { id_field, fields } = self;
+        // Looked for once, not for every name.
+        let escaped = key.contains('\\');
+        let names =
+            |name: &str| if escaped { is_string(key, name) } else { unquoted(key) == Some(name) };
+        if names(id_field) {
             Some(&mut fields.id)
-        } else if is_string(key, "type") {
+        } else if names("type") {
             Some(&mut fields.kind)
-        } else if is_string(key, "ack") {
+        } else if names("ack") {
             Some(&mut fields.ack)
-        } else if is_string(key, "cumulative") {
+        } else if names("cumulative") {
             Some(&mut fields.cumulative)
-        } else if is_string(key, "id") {
+        } else if names("id") {
             Some(&mut fields.plain_id)
         } else {
             None
