@@ -334,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn a_ping_that_did_not_go_out_has_no_place_in_the_order() {
+        let mut heartbeat = heartbeat(Pings::Application);
+        heartbeat.ping(at(10));
+        heartbeat.withdraw();
+        heartbeat.ping(at(20));
+        let answer = heartbeat.application_pong(at(30), 0).expect("it matches");
+        assert_eq!(answer.rtt, Duration::from_millis(10));
+    }
+
+    #[test]
     fn a_missing_capability_is_replaced_or_named() {
         let style = HeartbeatStyle::Protocol;
         let choose = |capabilities, own| Pings::choose(style, capabilities, own);

@@ -101,6 +101,25 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_a_received_heartbeat_stays_in_a_trace() {
+        let mut dialect = Text::new("ping", "pong");
+        for (heartbeat, meaning) in [("ping", Meaning::Ping), ("pong", Meaning::Pong)] {
+            let received = dialect.redact(&Payload::from(heartbeat), Way::Received, 1);
+            assert_eq!(dialect.decode(received), meaning);
+        }
+        for (payload, way) in [
+            (Payload::from("hunter2"), Way::Received),
+            (Payload::from("hunter2"), Way::Sent),
+            (Payload::from("ping"), Way::Sent),
+            (Payload::from(&b"pong"[..]), Way::Received),
+        ] {
+            let redacted = dialect.redact(&payload, way, 1);
+            assert_eq!(redacted.len(), payload.len());
+            assert_ne!(redacted, payload, "{way:?}");
+        }
+    }
+
+    #[test]
     fn the_pair_is_written() {
         let mut dialect = Text::new("2", "3");
         assert_eq!(dialect.ping(0), Some(Payload::from("2")));

@@ -8,5 +8,7 @@ mod write;
 
 pub(crate) use normal::normal;
 pub(crate) use object::{Pick, check, members, pick, range_of, try_pick};
-pub(crate) use token::{first_byte, integer, is_array_or_scalar, is_number, is_string, too_deep};
+pub(crate) use token::{
+    first_byte, integer, is_array_or_scalar, is_number, is_string, too_deep, unquoted,
+};
 pub(crate) use write::{Escapes, digits, escapes, finish, push_number, push_quoted, quoted_len};

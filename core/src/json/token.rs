@@ -62,11 +62,14 @@ pub(crate) fn integer(token: &str) -> Option<u64> {
     token.parse().ok()
 }
 
+/// What stands between the quotes of a valid JSON value, if it is a string.
+pub(crate) fn unquoted(token: &str) -> Option<&str> {
+    token.strip_prefix('"')?.strip_suffix('"')
+}
+
 /// Whether a valid JSON value is the string `expected`.
 pub(crate) fn is_string(token: &str, expected: &str) -> bool {
-    let Some(inner) = token.strip_prefix('"').and_then(|token| token.strip_suffix('"')) else {
-        return false;
-    };
+    let Some(inner) = unquoted(token) else { return false };
     // An escape takes at most six bytes for each byte it means; what is longer cannot be equal,
     // so that a hostile string is never copied.
     if !inner.contains('\\') || inner.len() > expected.len().saturating_mul(6) {

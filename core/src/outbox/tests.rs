@@ -158,6 +158,19 @@ fn what_was_not_handed_over_is_found_behind_places_that_were_reused() {
 }
 
 #[test]
+fn places_are_reused_as_well_where_many_end_at_once() {
+    let mut bench = Bench::new(|_| {});
+    bench.accept(Class::Acknowledged, None, 0);
+    bench.hand_over();
+    for _ in 0..2 * SLACK {
+        bench.accept(Class::Queued, None, 0).expect("there is room");
+    }
+    bench.outbox.purge(&mut bench.output);
+    bench.check();
+    assert_eq!(bench.outbox.entries.len(), 1);
+}
+
+#[test]
 fn an_ended_message_holds_no_bytes() {
     let mut bench = Bench::new(|_| {});
     bench.accept(Class::Acknowledged, None, 0);

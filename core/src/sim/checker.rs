@@ -39,6 +39,8 @@ pub struct Checked<D> {
     pub(super) inner: Connection<D>,
     /// Reads and writes as the connection's own does.
     pub(super) dialect: D,
+    /// The connection's own, to be lent while the model changes; always there otherwise.
+    pub(super) config: Option<Config>,
     pub(super) now: Instant,
     pub(super) glance: Glance,
     /// Actions that the model has seen and `poll` has not given yet.
@@ -64,6 +66,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let inner = Connection::new(config, dialect.clone(), seed, now);
         let mut checked = Self {
             dialect,
+            config: Some(inner.config().clone()),
             now,
             glance: Glance::of(&inner),
             offer: None,
@@ -80,17 +83,18 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             inner,
         };
         let glance = checked.glance;
-        let config = checked.inner.config().clone();
-        let moment = Moment {
-            now,
-            config: &config,
-            event: &Event::Tick,
-            result: &Ok(Accepted::Done),
-            before: &glance,
-            due: &glance,
-            after: &glance,
-        };
-        let verdict = checked.follow(&moment, None);
+        let verdict = checked.lend(|checked, config| {
+            let moment = Moment {
+                now,
+                config,
+                event: &Event::Tick,
+                result: &Ok(Accepted::Done),
+                before: &glance,
+                due: &glance,
+                after: &glance,
+            };
+            checked.follow(&moment, None)
+        });
         checked.note(verdict);
         checked
     }
@@ -109,11 +113,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             self.offer = Some(Offer::new(&mut self.dialect, message.payload.clone(), context));
         }
         let taken = self.must_be_taken(now, &event);
-        let shadow = if taken { None } else { Some(self.inner.clone()) };
+        let mut shadow = if taken { None } else { Some(self.inner.clone()) };
         let result = self.inner.handle(now, event.clone());
-        let after = Glance::of(&self.inner);
-        let before = core::mem::replace(&mut self.glance, after);
-        let verdict = self.judge(now, &event, &result, shadow, &before);
+        let before = core::mem::replace(&mut self.glance, Glance::of(&self.inner));
+        let verdict = self.lend(|checked, config| {
+            checked.judge(now, config, &event, &result, shadow.as_mut(), &before)
+        });
         self.note(verdict);
         result
     }
@@ -171,45 +176,59 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
     }
 
+    /// Lends the config: to count another reference to it at every event would cost more than most
+    /// of what is checked.
+    fn lend<T>(&mut self, judge: impl FnOnce(&mut Self, &Config) -> T) -> T {
+        let config = self.config.take().unwrap_or_else(|| self.inner.config().clone());
+        let answer = judge(self, &config);
+        self.config = Some(config);
+        answer
+    }
+
     fn judge(
         &mut self,
         time: Instant,
+        config: &Config,
         event: &Event,
         result: &Result<Accepted, Rejected>,
-        shadow: Option<Connection<D>>,
+        shadow: Option<&mut Connection<D>>,
         before: &Glance,
     ) -> Verdict {
         let after = self.glance;
         let backwards = time < self.now;
         let now = self.now.max(time);
-        let mut due = if matches!(event, Event::Tick) { after } else { *before };
+        let ticked_glance;
+        let mut due = if matches!(event, Event::Tick) { &after } else { before };
         let mut ticked = None;
-        if let Some(mut shadow) = shadow {
+        if let Some(shadow) = shadow {
             if let Err(Rejected::Busy(back)) = result {
                 demand!(30, back == event, "{event:?} came back as {back:?}");
-                demand!(30, shadow == self.inner, "{event:?} was refused, and changed something");
+                demand!(30, *shadow == self.inner, "{event:?} was refused, and changed something");
                 let waiting = self.seen.len();
                 demand!(30, waiting >= BUSY, "busy with {waiting} undrained actions");
                 return Ok(());
             }
             let early = before.deadline.is_none_or(|(deadline, _)| now < deadline);
-            if *event == Event::Tick && early && !backwards {
+            if early && !backwards {
+                // An early tick is nothing but the time: 17 is checked of each that comes.
                 shadow.now = now;
-                demand!(17, shadow == self.inner, "an early tick at {now} changed {before:?}");
+                let is_tick = matches!(event, Event::Tick);
+                let equal = !is_tick || *shadow == self.inner;
+                demand!(17, equal, "an early tick at {now} changed {before:?}");
+                due = before;
             } else {
                 let tick = shadow.handle(time, Event::Tick);
                 demand!(30, tick.is_ok(), "a tick was refused: {tick:?}");
+                ticked_glance = Glance::of(shadow);
+                due = &ticked_glance;
             }
-            due = Glance::of(&shadow);
             ticked = Some(shadow);
         } else {
             Self::was_taken(event, result)?;
         }
         self.now = now;
         demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
-        let config = self.inner.config().clone();
-        let moment =
-            Moment { now, config: &config, event, result, before, due: &due, after: &after };
+        let moment = Moment { now, config, event, result, before, due, after: &after };
         if let Some(ticked) = ticked {
             self.compare(&moment, ticked)?;
         }
@@ -363,8 +382,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 // A message leaves the queue, a control frame does not.
                 let data = self.glance.queued + 1 == before.queued;
                 demand!(25, data || self.glance.queued == before.queued, "{action:?} took several");
-                let config = self.inner.config().clone();
-                self.wire.write(*transport, *index, frame, data, &config)?;
+                self.wire.write(*transport, *index, frame, data, self.inner.config())?;
                 if data {
                     let held = self.opening.is_held();
                     self.ledger.write(*transport, *index, frame, held)?;

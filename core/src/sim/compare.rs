@@ -83,7 +83,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     }
 
     /// Compares with the connection that was given a tick instead of the event.
-    pub(super) fn compare(&self, moment: &Moment<'_>, mut ticked: Connection<D>) -> Verdict {
+    pub(super) fn compare(&self, moment: &Moment<'_>, ticked: &mut Connection<D>) -> Verdict {
         let Moment { event, result, .. } = moment;
         let id = event_transport(event);
         match result {
@@ -97,14 +97,14 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     let (with, without) = (self.inner.undrained(), ticked.undrained());
                     demand!(6, with == without + 1, "a late {event:?} led to {with} actions");
                     ticked.output.wait_as(&self.inner.output);
-                    demand!(6, ticked == self.inner, "a late {event:?} changed something");
+                    demand!(6, *ticked == self.inner, "a late {event:?} changed something");
                 } else if id.is_none_or(|id| !self.wire.hears(id)) {
-                    let (was, is) = (Glance::of(&ticked), moment.after);
-                    demand!(6, ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
+                    let (was, is) = (Glance::of(ticked), moment.after);
+                    demand!(6, *ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
                 } else if matches!(event, Event::Release { .. } | Event::Refuse { .. }) {
                     let held = moment.due.held && moment.due.transport == id;
                     demand!(6, !held, "{event:?} of a held transport was called stale");
-                    demand!(6, ticked == self.inner, "stale {event:?} changed something");
+                    demand!(6, *ticked == self.inner, "stale {event:?} changed something");
                 } else {
                     let transport = moment.after.transport;
                     let heard = matches!(
@@ -118,7 +118,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             Ok(Accepted::Done) => {
                 let again = matches!(event, Event::Close(_) | Event::Drain { .. })
                     && matches!(moment.due.phase, Stage::Closing | Stage::Closed);
-                demand!(8, !again || ticked == self.inner, "{event:?} again changed something");
+                demand!(8, !again || *ticked == self.inner, "{event:?} again changed something");
             }
             Ok(Accepted::Message(_)) => {}
             Err(rejected) => {
@@ -127,8 +127,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     // That `Writable` was promised is all that may differ.
                     ticked.outbox.promise_as(&self.inner.outbox);
                 }
-                let (was, is) = (Glance::of(&ticked), moment.after);
-                demand!(30, ticked == self.inner, "{rejected:?} changed {was:?} to {is:?}");
+                let (was, is) = (Glance::of(ticked), moment.after);
+                demand!(30, *ticked == self.inner, "{rejected:?} changed {was:?} to {is:?}");
             }
         }
         Ok(())

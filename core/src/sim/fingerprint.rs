@@ -146,6 +146,7 @@ impl<D> Checked<D> {
         let Self {
             inner,
             dialect: _,
+            config: _,
             now,
             // Taken anew from the connection.
             glance: _,

@@ -2,7 +2,7 @@
 
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
+use core::cmp::Ordering;
 
 use super::client::Happening;
 use crate::time::Instant;
@@ -12,11 +12,48 @@ use crate::time::Instant;
 /// The heap holds only where they lie, so that moving within it is cheap.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    heap: BinaryHeap<Planned>,
     order: u64,
     slots: Vec<Option<Happening>>,
     free: Vec<usize>,
 }
+
+/// When something happens, and where it lies.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    /// The time in the upper half, and in the lower one the order in which it was planned: one
+    /// number is compared without a branch.
+    key: u128,
+    slot: usize,
+}
+
+impl Planned {
+    fn at(self) -> Instant {
+        // The upper half has 64 bits.
+        Instant::from_nanos((self.key >> 64) as u64)
+    }
+}
+
+// The heap gives the greatest first, and the earliest is wanted. No two keys are equal.
+impl Ord for Planned {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key.cmp(&self.key)
+    }
+}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Planned {}
 
 impl Queue {
     pub(super) fn push(&mut self, at: Instant, what: Happening) {
@@ -31,19 +68,20 @@ impl Queue {
             }
         };
         self.order += 1;
-        self.heap.push(Reverse((at, self.order, slot)));
+        let key = u128::from(at.as_nanos()) << 64 | u128::from(self.order);
+        self.heap.push(Planned { key, slot });
     }
 
     pub(super) fn pop(&mut self) -> Option<(Instant, Happening)> {
-        let Reverse((at, _, slot)) = self.heap.pop()?;
-        self.free.push(slot);
-        let what = self.slots[slot].take()?;
-        Some((at, what))
+        let planned = self.heap.pop()?;
+        self.free.push(planned.slot);
+        let what = self.slots[planned.slot].take()?;
+        Some((planned.at(), what))
     }
 
     /// When the next one happens.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _, _))| *at)
+        self.heap.peek().map(|planned| planned.at())
     }
 }
 

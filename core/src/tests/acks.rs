@@ -49,6 +49,17 @@ fn both_forms_of_an_acknowledgement_are_understood() {
 }
 
 #[test]
+fn nobody_wakes_up_for_what_needs_no_acknowledgement() {
+    let mut harness = Harness::open_acks(|_| {});
+    harness.flushes = false;
+    harness.send_as("flushed", Class::Queued);
+    harness.send_as("not flushed", Class::Queued);
+    harness.flush(1);
+    assert_eq!(harness.connection.status().in_flight, 1);
+    assert!(!harness.connection.timers.is_armed(Timer::Ack));
+}
+
+#[test]
 fn nobody_wakes_up_for_what_is_acknowledged() {
     let mut harness = Harness::open_acks(|_| {});
     harness.flushes = false;

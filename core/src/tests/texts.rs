@@ -71,6 +71,28 @@ fn every_end_of_a_message_has_its_reason() {
 }
 
 #[test]
+fn a_failed_dial_names_the_step() {
+    let steps = [
+        (DialError::Request, "could not be built"),
+        (DialError::RequestRefused, "by its hook"),
+        (DialError::Resolve, "host name"),
+        (DialError::Connect, "connection"),
+        (DialError::Tls, "TLS"),
+        (DialError::Handshake, "WebSocket handshake"),
+        (DialError::Status, "the server"),
+        (DialError::Proxy, "proxy"),
+        (DialError::ProxyAuth, "authentication"),
+    ];
+    speak(steps.map(|(kind, expected)| {
+        let text = DialFailure::new(kind, "").to_string();
+        assert_eq!(text, kind.as_str());
+        (text, expected)
+    }));
+    let refused = DialFailure { status: Some(503), ..DialFailure::new(DialError::Status, "busy") };
+    assert!(refused.to_string().ends_with(" (HTTP 503): busy"), "{refused}");
+}
+
+#[test]
 fn a_reason_behind_a_reason_keeps_its_code_and_status() {
     let refused = DialFailure { status: Some(503), ..DialFailure::new(DialError::Status, "") };
     let refused = Reason::DialFailed(refused);

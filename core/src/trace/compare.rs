@@ -195,3 +195,41 @@ fn leaves(path: &str, one: &Value, two: &Value, note: &mut impl FnMut(&str, Stri
         (one, two) => note(path, one.to_string(), two.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json as tree;
+
+    #[test]
+    fn a_notice_goes_by_its_own_name() {
+        for (value, name) in [
+            (tree!("tick"), "tick"),
+            (tree!({"send": {"notify": 1}}), "send"),
+            (tree!({"notify": "writable"}), "writable"),
+            (tree!({"notify": {"dialing": {"attempt": 1}}}), "dialing"),
+            (tree!(7), ""),
+        ] {
+            assert_eq!(kind(&value), name, "{value}");
+        }
+    }
+
+    #[test]
+    fn every_leaf_is_compared_once() {
+        let one = tree!({"a": 1, "b": {"c": 2, "d": true}});
+        let two = tree!({"a": 3, "b": {"d": true, "e": "new"}});
+        let mut seen = Vec::new();
+        leaves("config", &one, &two, &mut |path, one, two| {
+            seen.push(format!("{path} {one} {two}"))
+        });
+        assert_eq!(
+            seen,
+            [
+                "config.a 1 3",
+                "config.b.c 2 null",
+                "config.b.d true true",
+                "config.b.e null \"new\""
+            ]
+        );
+    }
+}

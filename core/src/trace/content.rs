@@ -148,6 +148,9 @@ mod tests {
         assert_eq!(json(&Content::of_text(&long)), r#"["a",[".",1000],"b"]"#);
         assert_eq!(json(&Content::of_bytes(&[0; 16])), r#"[["0",32]]"#);
         assert_eq!(json(&Content::of_bytes(&[0xab, 1])), r#""ab01""#);
+        let shortest = ".".repeat(16);
+        assert_eq!(json(&Content::of_text(&shortest)), r#"[[".",16]]"#);
+        assert_eq!(json(&Content::of_text(&shortest[1..])), r#""...............""#);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::*;
 
 mod compare;
+mod replay;
 
 /// A recorded connection and its driver.
 struct Recorded {
@@ -357,6 +358,8 @@ fn steps_go_both_ways() {
     }
     replay.seek(usize::MAX).unwrap();
     assert_eq!(replay.position(), trace.steps().len());
+    let once = replay.snapshots.is_sorted_by(|one, other| one.done < other.done);
+    assert!(once, "a state that was gone back to is not kept again");
 }
 
 fn flaw(text: impl AsRef<[u8]>) -> (usize, Flaw) {
@@ -373,6 +376,9 @@ fn other_files_are_no_traces() {
         assert_eq!(flaw(other), not, "{other:?}");
     }
     assert_eq!(flaw(b"\xff\xfe"), not);
+    let half = r#"{"format":"perennial-trace","version":1"#;
+    assert_eq!(flaw(half), (1, Flaw::Torn));
+    assert!(matches!(flaw(format!("{half}\n")), (1, Flaw::Malformed { .. })), "a whole line");
     let text = life(Contents::Redacted);
     let newer = text.replacen(r#""version":2"#, r#""version":3,"new":[]"#, 1);
     assert_eq!(flaw(newer), (1, Flaw::UnknownVersion { version: 3 }));
@@ -474,6 +480,15 @@ fn a_trace_cannot_ask_for_more_memory_than_is_granted() {
     assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 60, limit }));
     let most = format!("{}\n{}\n{}\n", lines[0], lines[1], send(MOST_HELD));
     assert_eq!(Trace::parse(most.as_bytes()).unwrap().steps().len(), 2);
+
+    // Two digits are a byte.
+    let ping = |digits: u64| {
+        format!(
+            r#"{{"at":9,"event":{{"received":{{"transport":1,"frame":{{"ping":[["0",{digits}]]}}}}}},"actions":[]}}"#
+        )
+    };
+    let huge = format!("{}\n{}\n{}\n", lines[0], lines[1], ping(1 << 60));
+    assert_eq!(flaw(huge), (3, Flaw::TooLarge { bytes: 1 << 59, limit }));
 
     // Many that are each within the limit: in the outbox, and as messages that nobody takes.
     let generous = lines[0].replace(r#""max_bytes":500"#, r#""max_bytes":1099511627776"#);

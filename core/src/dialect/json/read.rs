@@ -1,6 +1,6 @@
 //! Reading: the few fields of an object that mean something here, without building the rest.
 
-use crate::json::{Pick, integer, is_number, is_string, pick};
+use crate::json::{Pick, integer, is_number, is_string, pick, unquoted};
 
 /// The top-level fields that the dialect knows, each value as it stands in the text.
 ///
@@ -82,15 +82,19 @@ impl<'a> Pick<'a> for Reader<'a, '_> {
     type Place = Name;
 
     fn place(&mut self, key: &'a str) -> Option<Name> {
-        if is_string(key, self.id_field) {
+        // Looked for once, not for every name.
+        let escaped = key.contains('\\');
+        let names =
+            |name: &str| if escaped { is_string(key, name) } else { unquoted(key) == Some(name) };
+        if names(self.id_field) {
             Some(Name::Id)
-        } else if is_string(key, "type") {
+        } else if names("type") {
             Some(Name::Type)
-        } else if is_string(key, "ack") {
+        } else if names("ack") {
             Some(Name::Ack)
-        } else if is_string(key, "cumulative") {
+        } else if names("cumulative") {
             Some(Name::Cumulative)
-        } else if is_string(key, "id") {
+        } else if names("id") {
             Some(Name::PlainId)
         } else {
             None

@@ -1,0 +1,54 @@
+//! Replaying: what is found, what is kept, and what memory is granted.
+
+use super::*;
+
+#[test]
+fn what_was_left_untaken_is_left_untaken_anew() {
+    let mut run = Recorded::new(Contents::Full, |_| {});
+    run.after(10, opened(1));
+    for _ in 0..2 {
+        run.handle(received(1, Frame::Text("news".into()))).unwrap();
+    }
+    run.recorder.poll(&mut run.connection);
+    run.after(1, Event::Tick);
+    let trace = Trace::parse(run.text().as_bytes()).unwrap();
+    assert_eq!(trace.record_anew().unwrap(), trace);
+}
+
+#[test]
+fn a_state_that_holds_much_is_not_kept() {
+    let kept = |size: usize| -> Vec<usize> {
+        let mut long =
+            Recorded::new(Contents::Redacted, |config| config.outbox.max_bytes = 2 << 20);
+        long.after(1, opened(1));
+        for step in 0..300 {
+            long.after(1, Event::Tick);
+            if step == 150 {
+                // It is never flushed.
+                long.after(1, Event::Send(Outgoing::new("a".repeat(size))));
+            }
+        }
+        let trace = Trace::parse(long.text().as_bytes()).unwrap();
+        let mut replay = Replay::new(&trace).unwrap();
+        replay.seek(usize::MAX).unwrap();
+        replay.snapshots.iter().map(|state| state.done).collect()
+    };
+    assert_eq!(kept(1 << 20), [64, 128, 192, 256]);
+    assert_eq!(kept((1 << 20) + 1), [64, 128]);
+}
+
+#[test]
+fn memory_is_granted_to_the_byte() {
+    let mut run = Recorded::new(Contents::Redacted, |_| {});
+    run.after(1, opened(1));
+    run.after(1, Event::Send(Outgoing::new("a".repeat(100))));
+    run.after(1, Event::Tick);
+    let trace = Trace::parse(run.text().as_bytes()).unwrap();
+    let granted = |bytes| Replay::new(&trace).unwrap().limit(bytes);
+    assert!(granted(99).seek(usize::MAX).is_err());
+    assert!(granted(100).seek(usize::MAX).is_ok());
+    // What takes none needs none, whatever is held.
+    let mut replay = granted(100);
+    replay.seek(3).unwrap();
+    assert!(replay.limit(50).seek(usize::MAX).is_ok());
+}
