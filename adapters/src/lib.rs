@@ -105,6 +105,50 @@
 //! # Ok::<(), perennial::Error>(())
 //! ```
 //!
+//! # Topics, subscriptions, requests
+//!
+//! [`topic`](blocking::Handle::topic) and [`listen`](blocking::Handle::listen) give a part of a
+//! program the messages that it wants, sorted while they are received and, with `topic`, read into a
+//! type; every other message is the client's, as ever. Where a message's topic is,
+//! [`Builder::routing`](blocking::Builder::routing) says: in the JSON field `type`, unless told
+//! otherwise.
+//!
+//! What a server forgets with a connection is said again on each new one, before anything that is
+//! queued: first what the [open hook](blocking::Builder::on_open) says, such as a login, which may wait
+//! for the server's answer; then each [subscription](Control::subscribe) that was not dropped. The
+//! [queue hook](blocking::Builder::on_queue) looks at what waits before that flows.
+//!
+//! A [request](blocking::Handle::request) finds its answer by its id, as JSON-RPC 2.0 or a
+//! [`Builder::correlation`](blocking::Builder::correlation) of one's own has it, and ends in time: with
+//! the answer, or with the reason why there is none.
+//!
+//! ```no_run
+//! use perennial::blocking::Client;
+//! use perennial::requests::Request;
+//! use perennial::subscriptions::Subscription;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Tick {
+//!     price: f64,
+//! }
+//!
+//! let client = Client::builder("wss://example.com/feed")
+//!     .on_open(|opening| opening.send(r#"{"type":"login","user":"ann"}"#))
+//!     .connect()?;
+//! let ticks = client.topic::<Tick>("tick")?;
+//! let standing = client.subscribe(
+//!     Subscription::new(r#"{"type":"subscribe","symbols":["ASH"]}"#)
+//!         .unsay(r#"{"type":"unsubscribe","symbols":["ASH"]}"#),
+//! )?;
+//! let answer = client.request(Request::call("symbols", None))?.wait()?;
+//! println!("there are {}", answer.result());
+//! for tick in ticks {
+//!     println!("{}", tick?.price);
+//! }
+//! drop(standing); // Unsubscribes.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # A request of the ecosystem's
 //!
 //! Wherever a URL is taken, an [`http::Request`], or anything else that is an [`IntoRequest`], is

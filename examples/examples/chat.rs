@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use perennial::blocking::Client;
 use perennial::core::{DialectConfig, JsonConfig};
-use perennial::{Class, Config};
+use perennial::{Class, Config, RetryChoice};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -47,6 +47,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         // Said on every new connection, before the lines that wait.
         .on_open(move |opening| opening.send(join.clone()))
         .on_state(|change| eprintln!("-- {change}"))
+        // What cannot be reached is no error: it is tried again.
+        .on_retry(|retry| {
+            eprintln!("-- attempt {} in {:.1?}: {}", retry.attempt, retry.delay, retry.reason);
+            RetryChoice::Keep
+        })
         .connect()?;
 
     // Whatever has a `type` goes there.
@@ -75,7 +80,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let handle = client.handle();
     let _ = client.join();
     let delivered = handle.counters().acknowledged;
-    eprintln!("-- {delivered} of {lines} lines delivered");
+    eprintln!("-- delivered {delivered} of {lines}");
     printer.join().map_err(|_| "the printer panicked")?;
     Ok(if delivered == lines { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -22,6 +22,8 @@ impl Handle {
     /// A subscriber: what matches goes there, and no longer to the client, unless other subscribers
     /// want it as well. It is sorted while it is received, whoever fetches and whoever does not.
     ///
+    /// What came before is the client's; nothing comes before the driver is polled.
+    ///
     /// # Errors
     /// [`PatternError`] with what is wrong with the pattern's text.
     pub fn listen(&self, listen: impl Into<Listen>) -> Result<Listener, PatternError> {
