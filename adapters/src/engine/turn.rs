@@ -334,7 +334,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         core.layer.take_routed(&mut self.routed, shared.board.keeps_messages());
         if core.layer.is_congested() && !self.paused {
             self.paused = true;
-            self.tell(&mut core, now, Event::PauseReads);
+            self.events.push_back(Event::PauseReads);
         }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
@@ -345,6 +345,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if late
             || may_command
             || !self.actions.is_empty()
+            || !self.events.is_empty()
             || !self.asks.is_empty()
             || reads_on
             || flushes_on
@@ -441,7 +442,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         }
         for ask in self.asks.drain(..) {
-            self.decisions.extend(self.hooks.ask(ask));
+            self.hooks.ask(ask, &mut self.decisions);
         }
         news
     }
