@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -88,7 +89,7 @@ impl Handle {
 /// see [`SlowConsumer`](crate::SlowConsumer). It keeps the connection open, as a handle does. Dropping
 /// it ends the subscription.
 pub struct Listener {
-    mail: Mail<Delivery>,
+    mail: Mail<Arc<Delivery>>,
     _open: Handle,
 }
 
@@ -96,12 +97,12 @@ impl Listener {
     /// The next message; waits for it. `None` when the connection is closed and everything was
     /// fetched. Cancel-safe: what was not returned stays.
     pub async fn recv(&mut self) -> Option<Result<Delivery, Lagged>> {
-        self.mail.recv_async().await
+        self.mail.recv_async().await.map(own)
     }
 
     /// The next message, if there is one already.
     pub fn try_recv(&mut self) -> Option<Result<Delivery, Lagged>> {
-        self.mail.try_recv()
+        self.mail.try_recv().map(own)
     }
 
     /// How many messages made room for the one fetched last, since the one before it.
@@ -115,7 +116,7 @@ impl Stream for Listener {
     type Item = Result<Delivery, Lagged>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().mail.poll_recv(cx)
+        self.get_mut().mail.poll_recv(cx).map(|next| next.map(own))
     }
 }
 
@@ -135,12 +136,12 @@ impl<T: DeserializeOwned> Topic<T> {
     /// The next payload; waits for it. `None` when the connection is closed and everything was
     /// fetched. Cancel-safe: what was not returned stays.
     pub async fn recv(&mut self) -> Option<Result<T, TopicError>> {
-        self.listener.recv().await.map(read)
+        self.listener.mail.recv_async().await.map(read)
     }
 
     /// The next payload, if there is one already.
     pub fn try_recv(&mut self) -> Option<Result<T, TopicError>> {
-        self.listener.try_recv().map(read)
+        self.listener.mail.try_recv().map(read)
     }
 
     /// How many messages made room for the one fetched last, since the one before it.
@@ -164,7 +165,15 @@ impl<T> fmt::Debug for Topic<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(next: Result<Delivery, Lagged>) -> Result<T, TopicError> {
+/// A message as all its subscribers have it.
+type Shared = Result<Arc<Delivery>, Lagged>;
+
+/// The last subscriber has it for itself; for the others it costs what a clone does.
+fn own(next: Shared) -> Result<Delivery, Lagged> {
+    next.map(Arc::unwrap_or_clone)
+}
+
+fn read<T: DeserializeOwned>(next: Shared) -> Result<T, TopicError> {
     next?.parse().map_err(TopicError::Payload)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perennial_core::bus::{Delivery, PatternError};
@@ -97,7 +98,7 @@ impl Handle {
 /// What it does not fetch is held within its limits, and what happens beyond those it has chosen:
 /// see [`SlowConsumer`](crate::SlowConsumer). Dropping it ends the subscription.
 pub struct Listener {
-    mail: Mail<Delivery>,
+    mail: Mail<Arc<Delivery>>,
     handle: Handle,
 }
 
@@ -109,12 +110,7 @@ impl Listener {
     /// [`Builder::run`](crate::Builder::run), it would wait for itself, and so does not wait: it is
     /// `None` if there is none yet.
     pub fn recv(&mut self) -> Option<Result<Delivery, Lagged>> {
-        let next = self.mail.try_recv();
-        if next.is_some() || self.handle.is_driver() {
-            return next;
-        }
-        self.handle.before_waiting();
-        self.mail.recv()
+        self.fetch().map(own)
     }
 
     /// The next message; waits for it at most so long. `Ok(None)` is the end.
@@ -125,19 +121,12 @@ impl Listener {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<Result<Delivery, Lagged>>, Timeout> {
-        if let Some(next) = self.mail.try_recv() {
-            return Ok(Some(next));
-        }
-        if self.handle.is_driver() {
-            return Err(Timeout);
-        }
-        self.handle.before_waiting();
-        self.mail.recv_timeout(timeout)
+        Ok(self.fetch_timeout(timeout)?.map(own))
     }
 
     /// The next message, if there is one already.
     pub fn try_recv(&mut self) -> Option<Result<Delivery, Lagged>> {
-        self.mail.try_recv()
+        self.mail.try_recv().map(own)
     }
 
     /// How many messages made room for the one fetched last, since the one before it.
@@ -145,6 +134,38 @@ impl Listener {
     pub fn missed(&self) -> u64 {
         self.mail.missed()
     }
+
+    fn fetch(&mut self) -> Option<Shared> {
+        let next = self.mail.try_recv();
+        if next.is_some() || self.handle.is_driver() {
+            return next;
+        }
+        self.handle.before_waiting();
+        self.mail.recv()
+    }
+
+    fn fetch_timeout(&mut self, timeout: Duration) -> Result<Option<Shared>, Timeout> {
+        if let Some(next) = self.mail.try_recv() {
+            return Ok(Some(next));
+        }
+        // At its end it stays, and there is nothing to wait for.
+        if self.mail.has_ended() {
+            return Ok(None);
+        }
+        if self.handle.is_driver() {
+            return Err(Timeout);
+        }
+        self.handle.before_waiting();
+        self.mail.recv_timeout(timeout)
+    }
+}
+
+/// A message as all its subscribers have it.
+type Shared = Result<Arc<Delivery>, Lagged>;
+
+/// The last subscriber has it for itself; for the others it costs what a clone does.
+fn own(next: Shared) -> Result<Delivery, Lagged> {
+    next.map(Arc::unwrap_or_clone)
 }
 
 /// The messages as they come.
@@ -172,7 +193,7 @@ impl<T: DeserializeOwned> Topic<T> {
     /// The next payload; waits for it. `None` when the connection is closed and everything was
     /// fetched.
     pub fn recv(&mut self) -> Option<Result<T, TopicError>> {
-        self.listener.recv().map(read)
+        self.listener.fetch().map(read)
     }
 
     /// The next payload; waits for it at most so long. `Ok(None)` is the end.
@@ -183,12 +204,12 @@ impl<T: DeserializeOwned> Topic<T> {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<Result<T, TopicError>>, Timeout> {
-        Ok(self.listener.recv_timeout(timeout)?.map(read))
+        Ok(self.listener.fetch_timeout(timeout)?.map(read))
     }
 
     /// The next payload, if there is one already.
     pub fn try_recv(&mut self) -> Option<Result<T, TopicError>> {
-        self.listener.try_recv().map(read)
+        self.listener.mail.try_recv().map(read)
     }
 
     /// How many messages made room for the one fetched last, since the one before it.
@@ -213,7 +234,7 @@ impl<T> fmt::Debug for Topic<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(next: Result<Delivery, Lagged>) -> Result<T, TopicError> {
+fn read<T: DeserializeOwned>(next: Shared) -> Result<T, TopicError> {
     next?.parse().map_err(TopicError::Payload)
 }
 

@@ -40,7 +40,7 @@ impl Drop for Asked {
 
 impl Control {
     /// A subscriber of the bus.
-    pub(crate) fn mail(&self, listen: Listen) -> Result<Mail<Delivery>, PatternError> {
+    pub(crate) fn mail(&self, listen: Listen) -> Result<Mail<Arc<Delivery>>, PatternError> {
         let shared = Arc::clone(self.shared());
         let mut core = self.shared().lock();
         let pattern = pattern(listen.wanted, core.layer.separator())?;

@@ -34,18 +34,18 @@ impl Hooks {
         Self { open, queue, expected: None }
     }
 
-    /// Asks the hook that is meant. `None` if there is nothing to answer.
-    pub(crate) fn ask(&mut self, ask: Ask) -> Option<Decision> {
+    /// Asks the hook that is meant, and puts down what it decides.
+    pub(crate) fn ask(&mut self, ask: Ask, decisions: &mut Vec<Decision>) {
         match ask {
-            Ask::Login { transport } => Some(self.log_in(transport)),
-            Ask::DuringLogin(message) => self.look(message),
+            Ask::Login { transport } => decisions.push(self.log_in(transport)),
+            Ask::DuringLogin(message) => self.look(message, decisions),
             Ask::Queue { transport, waiting } => {
                 let mut queue = Queue::new(transport, waiting);
                 if let Some(hook) = &mut self.queue {
                     hook(&mut queue);
                 }
                 let Queue { dropped: drop, first, .. } = queue;
-                Some(Decision::Queue { transport, drop, first })
+                decisions.push(Decision::Queue { transport, drop, first });
             }
         }
     }
@@ -66,19 +66,19 @@ impl Hooks {
     }
 
     /// Shows the login a message.
-    fn look(&mut self, message: Message) -> Option<Decision> {
+    fn look(&mut self, message: Message, decisions: &mut Vec<Decision>) {
         let transport = message.transport;
         let Some((_, look)) = self.expected.as_mut().filter(|(of, _)| *of == transport) else {
-            return Some(Decision::Pass(message));
+            return decisions.push(Decision::Pass(message));
         };
         let verdict = match look(&message) {
-            Ok(Reply::Other) => return Some(Decision::Pass(message)),
-            Ok(Reply::More) => return None,
+            Ok(Reply::Other) => return decisions.push(Decision::Pass(message)),
+            Ok(Reply::More) => return decisions.push(Decision::Taken),
             Ok(Reply::Done) => Verdict::Good,
             Err(error) => verdict(error),
         };
         self.expected = None;
-        Some(over(transport, verdict))
+        decisions.extend([Decision::Taken, over(transport, verdict)]);
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Layer {
     session: Session,
-    posts: BTreeMap<SubscriberId, Post<Delivery>>,
+    posts: BTreeMap<SubscriberId, Post<Arc<Delivery>>>,
     slots: BTreeMap<RequestId, Arc<Slot<Outcome>>>,
     standings: BTreeMap<SubscriptionId, Standing>,
     congestion: Congestion,
@@ -137,24 +137,18 @@ impl Layer {
             self.routed.push(Notice::Message(delivery.message().clone()));
         }
         let size = delivery.message().payload.len();
+        // One for all of them, so that what each is given is a reference.
+        let delivery = Arc::new(delivery);
         let mut left = Vec::new();
-        let (last, others) = match self.session.matched().split_last() {
-            Some(split) => split,
-            None => return,
-        };
-        let mut push = |id: SubscriberId, delivery: Delivery| {
-            let Some(post) = self.posts.get(&id) else { return };
-            let pushed = post.push(delivery, size);
+        for id in self.session.matched() {
+            let Some(post) = self.posts.get(id) else { continue };
+            let pushed = post.push(Arc::clone(&delivery), size);
             self.calls.extend(pushed.wake);
             match pushed.verdict {
                 Verdict::Taken | Verdict::Full => {}
-                Verdict::Over => left.push(id),
+                Verdict::Over => left.push(*id),
             }
-        };
-        for id in others {
-            push(*id, delivery.clone());
         }
-        push(*last, delivery);
         left.into_iter().for_each(|id| self.unlisten(id));
     }
 
@@ -202,14 +196,18 @@ impl Layer {
     }
 
     /// The end: nobody is to wait any longer.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, mut door: Recorded<'_>) {
+        self.session.close(&mut door);
         self.calls.extend(
             std::mem::take(&mut self.slots)
                 .into_values()
                 .filter_map(|slot| slot.fill(Outcome::Closed)),
         );
         let posts = std::mem::take(&mut self.posts);
-        self.calls.extend(posts.values().filter_map(Post::close));
+        for (id, post) in posts {
+            self.session.unlisten(id);
+            self.calls.extend(post.close());
+        }
         self.has_news = true;
     }
 
@@ -225,7 +223,7 @@ impl Layer {
         capacity: Capacity,
         over: bool,
         say: impl Fn(SubscriberId, Said) + Send + Sync + 'static,
-    ) -> Mail<Delivery> {
+    ) -> Mail<Arc<Delivery>> {
         let id = self.session.listen(pattern);
         let (post, mail) = mailbox(capacity, &self.congestion, move |said| say(id, said));
         self.posts.insert(id, post);

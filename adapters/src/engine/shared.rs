@@ -206,7 +206,8 @@ impl Shared {
         if let Some(mut recording) = core.recording.take() {
             recording.finish();
         }
-        core.layer.finish();
+        let (layer, door) = core.layer();
+        layer.finish(door);
         core.announce();
         drop(core);
         self.board.finish(&closed);
@@ -316,9 +317,8 @@ impl Access<'_> {
         }
         // Under the lock, or what changes before the wait begins would be missed. It is no task's
         // executor that runs here, but a thread that may wait.
-        if let Some(driver) = self.to_call.take() {
-            driver.wake();
-        }
+        let calls = self.layer.take_calls();
+        self.to_call.take().into_iter().chain(calls).for_each(Waker::wake);
         let Some(mut core) = self.guard.take() else { return (self, true) };
         if core.announced && core.threads > 0 {
             shared.changed.notify_all();

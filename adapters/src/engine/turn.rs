@@ -335,7 +335,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         core.layer.take_routed(&mut self.routed, shared.board.keeps_messages());
         if core.layer.is_congested() && !self.paused {
             self.paused = true;
-            self.tell(&mut core, now, Event::PauseReads);
+            self.events.push_back(Event::PauseReads);
         }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
@@ -346,6 +346,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if late
             || may_command
             || !self.deeds.is_empty()
+            || !self.events.is_empty()
             || !self.asks.is_empty()
             || reads_on
             || flushes_on
@@ -449,7 +450,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         }
         for ask in self.asks.drain(..) {
-            self.decisions.extend(self.hooks.ask(ask));
+            self.hooks.ask(ask, &mut self.decisions);
         }
         news
     }

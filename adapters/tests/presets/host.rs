@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message, WebSocket};
@@ -56,7 +56,7 @@ impl Host {
                 Err(error) => panic!("{error}"),
             }
             assert!(Instant::now() < end, "nobody connects");
-            thread::sleep(std::time::Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -77,7 +77,7 @@ impl Host {
         let end = Instant::now() + WHILE;
         while Instant::now() < end {
             assert!(self.listener.accept().is_err(), "one more socket");
-            thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -123,6 +123,27 @@ impl Peer {
 
     pub(crate) fn says_bytes(&mut self, bytes: Vec<u8>) {
         self.socket.send(Message::binary(bytes)).unwrap();
+    }
+
+    /// Reads, and answers pings, until the client ends it.
+    #[allow(dead_code, reason = "not every suite that has this file needs it")]
+    pub(crate) fn stays(mut self) {
+        while self.socket.read().is_ok() {}
+    }
+
+    /// Whether nothing comes for so long.
+    #[allow(dead_code, reason = "not every suite that has this file needs it")]
+    pub(crate) fn is_quiet_for(&mut self, time: Duration) -> bool {
+        self.socket.get_ref().set_read_timeout(Some(time)).unwrap();
+        let read = self.socket.read();
+        self.socket.get_ref().set_read_timeout(Some(LONG)).unwrap();
+        matches!(read, Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Whether nothing comes any more but the end, with a close frame or without.
+    #[allow(dead_code, reason = "not every suite that has this file needs it")]
+    pub(crate) fn hears_the_end(mut self) -> bool {
+        matches!(self.socket.read(), Ok(Message::Close(_)) | Err(_))
     }
 
     /// Closes as one should, and waits for the answer.

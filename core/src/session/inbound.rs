@@ -12,7 +12,8 @@ impl Session {
     pub(super) fn note(&mut self, door: &mut impl Door, notice: Notice) -> Option<Output> {
         match notice {
             Notice::Message(message) => {
-                return if self.stage == Stage::Login {
+                return if self.stage == Stage::Login || self.shown > 0 {
+                    self.shown += 1;
                     Some(Output::DuringLogin(message))
                 } else {
                     self.sort(door, message)

@@ -76,6 +76,9 @@ pub struct Session {
     outputs: VecDeque<Output>,
     /// What came during the login and is none of its own.
     passed: VecDeque<Message>,
+    /// How many messages were given out to be looked at and are not answered for. Whatever comes
+    /// meanwhile goes the same way, or it would overtake them.
+    shown: usize,
     /// For whom the last message to deliver is.
     matched: Vec<SubscriberId>,
     /// Messages of a login that have not ended.
@@ -115,6 +118,7 @@ impl Session {
             patience: now,
             outputs: VecDeque::new(),
             passed: VecDeque::new(),
+            shown: 0,
             matched: Vec::new(),
             login: BTreeSet::new(),
             asked: false,
@@ -180,7 +184,11 @@ impl Session {
             Decision::Login { transport, send, verdict } => {
                 self.log_in(door, transport, send, verdict);
             }
-            Decision::Pass(message) => self.passed.push_back(message),
+            Decision::Pass(message) => {
+                self.shown = self.shown.saturating_sub(1);
+                self.passed.push_back(message);
+            }
+            Decision::Taken => self.shown = self.shown.saturating_sub(1),
             Decision::Queue { transport, drop, first } => {
                 self.looked_at_queue(door, transport, drop, first);
             }
@@ -255,6 +263,12 @@ impl Session {
         let known = self.subscriptions.remove(subscription).is_some();
         self.advance(door);
         known
+    }
+
+    /// Nobody drives the connection any more: every request ends, and none is taken.
+    pub fn close(&mut self, door: &mut impl Door) {
+        self.requests.close();
+        self.collect(door);
     }
 
     /// What separates the segments of a topic: see [`Pattern::parse`].

@@ -29,8 +29,9 @@ pub enum Output {
         /// The transport that opened.
         transport: TransportId,
     },
-    /// A message that came before the login was over. It is the login's to look at: what is none of
-    /// its own is given back with [`Decision::Pass`].
+    /// A message that came before the login was over, or before another one of these was answered,
+    /// so that all keep their order. It is the login's to look at. The answer to each, in turn, is
+    /// [`Decision::Pass`] or [`Decision::Taken`].
     DuringLogin(Message),
     /// What is queued is about to go out: look at [`Connection::queued`](crate::Connection::queued),
     /// and say with [`Decision::Queue`] what goes, and in which order. Asked only with `asks.queue`,
@@ -42,7 +43,7 @@ pub enum Output {
 }
 
 /// What the application says to what it was asked. It is stale, and changes nothing, once the
-/// transport is another.
+/// transport is another; what became of a message counts all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// What a login comes to.
@@ -57,6 +58,8 @@ pub enum Decision {
     },
     /// A message that came during the login is like any other.
     Pass(Message),
+    /// A message that came during the login was the login's own.
+    Taken,
     /// What is queued was looked at.
     Queue {
         /// The transport that was asked about.

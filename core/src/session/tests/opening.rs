@@ -59,6 +59,28 @@ fn login_subscriptions_requests_and_the_queue_go_out_in_this_order() {
 }
 
 #[test]
+fn nothing_overtakes_a_message_that_the_login_still_looks_at() {
+    let mut rig = Rig::new(asking(true, false));
+    rig.open();
+    rig.hear("welcome");
+    rig.hear("1");
+    rig.session.decide(&mut rig.connection, rig.now, Decision::Taken);
+    rig.decide(logged_in(&rig));
+    // The login is over, and nobody has answered for the first yet.
+    rig.hear("2");
+    assert!(rig.messages().is_empty());
+    let shown = rig.asked.drain(..).filter_map(|asked| match asked {
+        Output::DuringLogin(message) => Some(message),
+        _ => None,
+    });
+    for message in shown.skip(1).collect::<Vec<_>>() {
+        rig.decide(Decision::Pass(message));
+    }
+    rig.hear("3");
+    assert_eq!(rig.messages(), ["1", "2", "3"]);
+}
+
+#[test]
 fn what_is_sent_during_the_opening_waits_its_turn() {
     let mut rig = Rig::new(asking(true, false));
     rig.open();
