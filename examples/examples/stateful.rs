@@ -55,11 +55,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("history: {} at {:.1?}", entry.value, entry.at);
     }
     client.close();
-    let _ = client.join();
+    // The parts end with the connection; a view still shows what there was.
+    badge.join().and(counter.join()).map_err(|_| "a part panicked")?;
     view.clear();
     println!("cleared: {} left, latest {:?}", view.history().len(), view.snapshot().latest);
-    // They end with the connection.
-    badge.join().and(counter.join()).map_err(|_| "a part panicked".into())
+    Ok(())
 }
 
 /// Whether there is a connection, and if not, why and for how long.
