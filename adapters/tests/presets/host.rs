@@ -126,13 +126,11 @@ impl Peer {
     }
 
     /// Reads, and answers pings, until the client ends it.
-    #[allow(dead_code, reason = "not every suite that has this file needs it")]
     pub(crate) fn stays(mut self) {
         while self.socket.read().is_ok() {}
     }
 
     /// Whether nothing comes for so long.
-    #[allow(dead_code, reason = "not every suite that has this file needs it")]
     pub(crate) fn is_quiet_for(&mut self, time: Duration) -> bool {
         self.socket.get_ref().set_read_timeout(Some(time)).unwrap();
         let read = self.socket.read();
@@ -141,7 +139,6 @@ impl Peer {
     }
 
     /// Whether nothing comes any more but the end, with a close frame or without.
-    #[allow(dead_code, reason = "not every suite that has this file needs it")]
     pub(crate) fn hears_the_end(mut self) -> bool {
         matches!(self.socket.read(), Ok(Message::Close(_)) | Err(_))
     }

@@ -12,7 +12,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::host::Host;
 use crate::questions::Dice;
-use crate::support::{Server, accept, eventually, quick, reset};
+use crate::support::{Server, eventually, quick, reset};
 use crate::*;
 
 scripts! {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use perennial::requests::Request;
 use perennial::subscriptions::{Confirm, Matcher, Subscription};
-use perennial::{NotOpen, Refusal, RequestError, RequestFailed, SubscribeError};
+use perennial::core::DropReason;
+use perennial::{Fate, NotOpen, Refusal, RequestError, RequestFailed, SubscribeError};
 
 use crate::drivers::wait;
 use crate::host::Host;
@@ -50,7 +51,12 @@ fn whoever_waits_is_released_by_the_end<D: Driver>() {
         });
         let tell = done.clone();
         thread::spawn(move || {
-            assert_eq!(D::answer(pending).unwrap_err(), RequestFailed::Closed);
+            // What was never handed over is said to be so.
+            let end = match is_open {
+                true => RequestFailed::Closed,
+                false => RequestFailed::Undelivered(Fate::Dropped(DropReason::Closed)),
+            };
+            assert_eq!(D::answer(pending).unwrap_err(), end);
             tell.send(()).unwrap();
         });
         let waits = handle.clone();

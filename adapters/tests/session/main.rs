@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "other suites need other parts of it")]
 #[path = "../presets/host.rs"]
 mod host;
 

@@ -125,7 +125,7 @@ fn ten_thousand_requests_over_twenty_cuts<D: Driver>() {
                 answered += 1;
             }
             (Err(RequestFailed::Lost), Class::Queued) => lost += 1,
-            (other, class) => panic!("{number}, {class:?}: {other:?}"),
+            (other, class) => panic!("{number}, {class:?}: {other:?}; {:?}", handle.closed()),
         }
     }
     assert_eq!(answered + lost, REQUESTS + 50 * (CUTS as u64 - 1));

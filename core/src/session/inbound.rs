@@ -101,7 +101,7 @@ impl Session {
     /// Gathers what requests and subscriptions have to say.
     pub(super) fn collect(&mut self, door: &mut impl Door) {
         while let Some(seq) = self.requests.poll_cancellation() {
-            let _ = door.handle(self.now, Event::Cancel(seq));
+            self.order(door, Event::Cancel(seq));
         }
         while let Some(ended) = self.requests.poll_ended() {
             self.outputs.push_back(Output::Ended(ended));

@@ -28,7 +28,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 pub use door::Door;
-use opening::Stage;
+use opening::{Said, Stage};
 pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Verdict};
 
 use crate::action::Action;
@@ -74,6 +74,10 @@ pub struct Session {
     /// Until when the queue waits for confirmations.
     patience: Instant,
     outputs: VecDeque<Output>,
+    /// What the connection is to be told, once it takes events again.
+    orders: VecDeque<Event>,
+    /// What the application said to its login, and was not looked at.
+    said: VecDeque<Said>,
     /// What came during the login and is none of its own.
     passed: VecDeque<Message>,
     /// How many messages were given out to be looked at and are not answered for. Whatever comes
@@ -117,6 +121,8 @@ impl Session {
             stage: Stage::Down,
             patience: now,
             outputs: VecDeque::new(),
+            orders: VecDeque::new(),
+            said: VecDeque::new(),
             passed: VecDeque::new(),
             shown: 0,
             matched: Vec::new(),
@@ -152,6 +158,7 @@ impl Session {
                 }
                 continue;
             }
+            self.carry_out(door);
             match door.poll() {
                 Action::Notify(notice) => {
                     if let Some(output) = self.note(door, notice) {
@@ -160,7 +167,12 @@ impl Session {
                 }
                 Action::Wait { until, why } => {
                     // What was received has been seen by now, so nothing is late that came in time.
-                    if self.fire_due(door) || self.advance(door) || !self.outputs.is_empty() {
+                    if self.fire_due(door)
+                        || self.carry_out(door)
+                        || self.take_said(door)
+                        || self.advance(door)
+                        || !self.outputs.is_empty()
+                    {
                         continue;
                     }
                     return Output::Action(match self.deadline() {
@@ -182,7 +194,7 @@ impl Session {
         self.now = self.now.max(now);
         match decision {
             Decision::Login { transport, send, verdict } => {
-                self.log_in(door, transport, send, verdict);
+                self.said.push_back(Said { transport, send, verdict });
             }
             Decision::Pass(message) => {
                 self.shown = self.shown.saturating_sub(1);
@@ -230,7 +242,7 @@ impl Session {
     pub fn cancel(&mut self, door: &mut impl Door, now: Instant, request: RequestId) {
         self.now = self.now.max(now);
         if let Ok(Some(seq)) = self.requests.cancel(request) {
-            let _ = door.handle(now, Event::Cancel(seq));
+            self.order(door, Event::Cancel(seq));
         }
         self.collect(door);
     }
@@ -303,6 +315,27 @@ impl Session {
             subscriptions: self.subscriptions.live(),
             unconfirmed: self.subscriptions.unconfirmed(),
         }
+    }
+
+    /// Tells the connection something. One that takes no events before its actions are taken is told
+    /// then.
+    fn order(&mut self, door: &mut impl Door, event: Event) {
+        self.orders.push_back(event);
+        self.carry_out(door);
+    }
+
+    /// Tells the connection what it was not told yet. Returns whether it was told anything.
+    fn carry_out(&mut self, door: &mut impl Door) -> bool {
+        let mut told = false;
+        while let Some(event) = self.orders.pop_front() {
+            if let Err(Rejected::Busy(event)) = door.handle(self.now, event) {
+                self.orders.push_front(event);
+                break;
+            }
+            // What is stale, or has ended meanwhile, changes nothing.
+            told = true;
+        }
+        told
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -29,6 +29,14 @@ pub(super) enum Stage {
     Over,
 }
 
+/// What the application said to its login.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) transport: TransportId,
+    pub(super) send: Vec<Outgoing>,
+    pub(super) verdict: Option<Verdict>,
+}
+
 impl Session {
     pub(super) fn opened(&mut self, transport: TransportId, timeout: Duration) {
         self.transport = Some(transport);
@@ -48,6 +56,8 @@ impl Session {
     pub(super) fn lost(&mut self) {
         self.transport = None;
         self.stage = Stage::Down;
+        // All but these were about the transport.
+        self.orders.retain(|event| matches!(event, Event::Cancel(_)));
         self.subscriptions.lost();
         self.requests.transport_lost();
     }
@@ -88,8 +98,7 @@ impl Session {
     /// Lets what is queued flow.
     fn release(&mut self, door: &mut impl Door, transport: TransportId) {
         self.stage = Stage::Over;
-        // All was drained before, so there is room; and what is stale changes nothing.
-        let _ = door.handle(self.now, Event::Release { transport });
+        self.order(door, Event::Release { transport });
     }
 
     /// Says what is to be said about subscriptions, as far as there is room.
@@ -102,7 +111,10 @@ impl Session {
             match self.send_ahead(door, saying.payload.clone()) {
                 Ok(seq) => self.subscriptions.said(self.now, &saying, seq),
                 Err(Rejected::Busy(_)) => break,
-                Err(rejected) => self.subscriptions.unsayable(&saying, &rejected.to_string()),
+                Err(rejected) => {
+                    self.subscriptions.unsayable(&saying, &rejected.to_string());
+                    self.collect(door);
+                }
             }
         }
         said
@@ -136,14 +148,16 @@ impl Session {
         }
     }
 
-    /// Takes what the application says about its login.
-    pub(super) fn log_in(
-        &mut self,
-        door: &mut impl Door,
-        of: TransportId,
-        send: Vec<Outgoing>,
-        mut verdict: Option<Verdict>,
-    ) {
+    /// Takes what the application said about its login, when everything else is done and there is
+    /// room. Returns whether there was anything.
+    pub(super) fn take_said(&mut self, door: &mut impl Door) -> bool {
+        let Some(said) = self.said.pop_front() else { return false };
+        self.log_in(door, said);
+        true
+    }
+
+    fn log_in(&mut self, door: &mut impl Door, said: Said) {
+        let Said { transport: of, send, mut verdict } = said;
         if self.transport != Some(of) || self.stage != Stage::Login {
             return;
         }
@@ -171,7 +185,7 @@ impl Session {
         };
         // Nothing is said on it any more, not even what is to be said of subscriptions.
         self.stage = Stage::Down;
-        let _ = door.handle(self.now, Event::Refuse { transport: of, retry, detail });
+        self.order(door, Event::Refuse { transport: of, retry, detail });
     }
 
     pub(super) fn looked_at_queue(
@@ -185,11 +199,10 @@ impl Session {
             return;
         }
         for seq in drop {
-            // What has ended meanwhile is gone as well.
-            let _ = door.handle(self.now, Event::Cancel(seq));
+            self.order(door, Event::Cancel(seq));
         }
         if !first.is_empty() {
-            let _ = door.handle(self.now, Event::Reorder(first));
+            self.order(door, Event::Reorder(first));
         }
         self.release(door, of);
     }
@@ -207,11 +220,11 @@ impl Session {
         match self.config.unconfirmed {
             Unconfirmed::Continue => {}
             Unconfirmed::Reconnect if self.stage == Stage::Over => {
-                let _ = door.handle(self.now, Event::Reconnect);
+                self.order(door, Event::Reconnect);
             }
             Unconfirmed::Reconnect => {
                 let detail = "a subscription was not confirmed".into();
-                let _ = door.handle(self.now, Event::Refuse { transport, retry: true, detail });
+                self.order(door, Event::Refuse { transport, retry: true, detail });
             }
         }
     }

@@ -153,6 +153,7 @@ fn what_is_none_of_the_login_is_passed_on_in_its_place() {
     for output in seen {
         match output {
             Output::DuringLogin(message) if message.as_text() == Some("welcome") => {
+                rig.decide(Decision::Taken);
                 rig.decide(logged_in(&rig));
             }
             Output::DuringLogin(message) => rig.decide(Decision::Pass(message)),
@@ -176,6 +177,45 @@ fn the_application_drops_from_the_queue_before_it_flows() {
     assert_eq!(rig.written(), ["c", "b"]);
     let cancelled = |notice: &Notice| matches!(notice, Notice::Undelivered { seq, fate: Fate::Cancelled, .. } if *seq == queued[0]);
     assert!(rig.notices.iter().any(cancelled), "it is told");
+}
+
+#[test]
+fn a_queue_of_any_length_is_dropped_in_one_go() {
+    let mut rig = Rig::new(asking(false, true));
+    (0..2_000).for_each(|number| rig.send(&number.to_string()));
+    rig.open();
+    let drop: Vec<Seq> = rig.connection.queued().map(|queued| queued.seq).take(1_998).collect();
+    let (transport, last) = (rig.transport(), rig.connection.queued().last().expect("one").seq);
+    rig.decide(Decision::Queue { transport, drop, first: [last].to_vec() });
+    assert_eq!(rig.written(), ["1999", "1998"]);
+}
+
+#[test]
+fn what_the_application_decides_while_much_happens_is_done() {
+    let mut rig = Rig::new(asking(true, true));
+    rig.send("queued");
+    rig.open();
+    let transport = rig.transport();
+    // More than is taken before it is looked at.
+    let receive = |rig: &mut Rig| {
+        let mut busy = false;
+        while !busy {
+            let frame = Frame::Text("news".into());
+            busy = rig.feed(Event::Received { transport, frame }).is_err();
+        }
+    };
+    receive(&mut rig);
+    let send = [Outgoing::new("login")].to_vec();
+    rig.decide(Decision::Login { transport, send, verdict: Some(Verdict::Good) });
+    assert_eq!(rig.written(), ["login"]);
+    for asked in core::mem::take(&mut rig.asked) {
+        if let Output::DuringLogin(message) = asked {
+            rig.decide(Decision::Pass(message));
+        }
+    }
+    receive(&mut rig);
+    rig.decide(Decision::Queue { transport, drop: Vec::new(), first: Vec::new() });
+    assert_eq!(rig.written(), ["queued"]);
 }
 
 #[test]

@@ -126,3 +126,17 @@ fn two_hundred_cuts_leave_exactly_the_live_ones_standing_none_twice() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_said_is_told_at_once() {
+    let mut config = Config::builder();
+    config.opening.hold = true;
+    config.outbox.max_bytes = 10;
+    let mut rig = Rig::with(config.build().expect("a config"), SessionConfig::default());
+    let large = rig.subscribe(Subscription::new("x".repeat(11)));
+    rig.subscribe(Subscription::new("sub"));
+    rig.open();
+    assert_eq!(rig.written(), ["sub"]);
+    let news: Vec<_> = rig.told.drain(..).map(|told| (told.id, told.news)).collect();
+    assert!(matches!(&news[..], [(id, News::Unsayable { .. })] if *id == large), "{news:?}");
+}
