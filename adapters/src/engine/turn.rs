@@ -372,18 +372,13 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
         while let Err(Rejected::Busy(refused)) = core.handle(now, event) {
-<<<<<<< HEAD
-            let mut progress = false;
+            // Not all that is taken there comes out here: the session keeps what is its own.
+            let before = core.connection.undrained();
             loop {
                 let action = core.next();
                 if matches!(action, Action::Wait { .. }) {
                     break;
                 }
-=======
-            // Not all that is taken there comes out here: the session keeps what is its own.
-            let before = core.connection.undrained();
-            while let Ok(action) = core.next() {
->>>>>>> drive
                 self.take(action);
             }
             let progress = core.connection.undrained() < before;

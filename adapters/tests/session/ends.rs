@@ -4,9 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use perennial::core::DropReason;
 use perennial::requests::Request;
 use perennial::subscriptions::{Confirm, Matcher, Subscription};
-use perennial::core::DropReason;
 use perennial::{Fate, NotOpen, Refusal, RequestError, RequestFailed, SubscribeError};
 
 use crate::drivers::wait;
