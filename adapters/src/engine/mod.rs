@@ -7,6 +7,7 @@ mod ahead;
 mod board;
 mod commands;
 mod control;
+mod core;
 mod deed;
 mod dial;
 mod hooks;
@@ -34,6 +35,9 @@ mod turn;
 mod view;
 mod wire;
 
+pub(crate) use self::core::Core;
+#[cfg(feature = "async")]
+pub(crate) use self::core::Ticket;
 pub(crate) use board::Board;
 pub use board::Stamped;
 pub(crate) use commands::Asked;
@@ -59,9 +63,7 @@ pub(crate) use race::Race;
 pub(crate) use recording::Recording;
 pub(crate) use route::Routes;
 pub(crate) use shared::Access;
-#[cfg(feature = "async")]
-pub(crate) use shared::Ticket;
-pub(crate) use shared::{Core, Shared};
+pub(crate) use shared::Shared;
 #[cfg(feature = "blocking")]
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;
