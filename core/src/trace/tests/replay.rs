@@ -52,3 +52,24 @@ fn memory_is_granted_to_the_byte() {
     replay.seek(3).unwrap();
     assert!(replay.limit(50).seek(usize::MAX).is_ok());
 }
+
+#[test]
+fn the_answer_to_a_ping_is_kept_where_contents_are_not() {
+    let mut run = Recorded::new(Contents::Redacted, |_| {});
+    run.after(10, opened(1));
+    let mut asked = None;
+    while asked.is_none() {
+        run.now = run.connection.status().deadline.unwrap().0;
+        run.handle(Event::Tick).unwrap();
+        loop {
+            match run.recorder.poll(&mut run.connection) {
+                Action::Write { frame: Frame::Ping(nonce), .. } => asked = Some(nonce),
+                Action::Wait { .. } => break,
+                _ => {}
+            }
+        }
+    }
+    run.after(5, received(1, Frame::Pong(asked.unwrap())));
+    assert_eq!(run.connection.status().rtt, Some(Duration::from_millis(5)));
+    identical(&Trace::parse(run.text().as_bytes()).unwrap());
+}
