@@ -273,3 +273,7 @@ impl Layer {
         self.session.status()
     }
 }
+
+#[cfg(test)]
+#[path = "layer/tests.rs"]
+mod tests;

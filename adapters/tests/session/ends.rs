@@ -4,9 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use perennial::core::DropReason;
 use perennial::requests::Request;
 use perennial::subscriptions::{Confirm, Matcher, Subscription};
-use perennial::core::DropReason;
 use perennial::{Fate, NotOpen, Refusal, RequestError, RequestFailed, SubscribeError};
 
 use crate::drivers::wait;
@@ -163,7 +163,8 @@ fn many_threads_come_and_go<D: Driver>() {
             let Ok(text) = message.into_text() else { continue };
             let answer = match text.find(r#""id":"#) {
                 Some(at) => {
-                    let id: String = text[at + 5..].chars().take_while(char::is_ascii_digit).collect();
+                    let id: String =
+                        text[at + 5..].chars().take_while(char::is_ascii_digit).collect();
                     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{id}}}"#)
                 }
                 None => r#"{"type":"tick"}"#.to_owned(),

@@ -197,9 +197,10 @@ fn what_comes_during_a_login_is_passed_on_in_order<D: Driver>() {
 fn the_queue_is_dropped_from_and_put_in_order<D: Driver>() {
     let mut host = Host::new();
     let builder = builder(&host.url(), quick()).reports(true).on_queue(|queue| {
-        let texts = queue.messages().iter().map(|message| {
-            (message.seq, message.payload.as_text().unwrap().to_owned())
-        });
+        let texts = queue
+            .messages()
+            .iter()
+            .map(|message| (message.seq, message.payload.as_text().unwrap().to_owned()));
         let texts: Vec<_> = texts.collect();
         let starting = |start: &str| {
             let found = texts.iter().filter(|(_, text)| text.starts_with(start));
@@ -228,10 +229,8 @@ fn the_queue_is_dropped_from_and_put_in_order<D: Driver>() {
     let mut cancelled = 0;
     while cancelled < 4 {
         let notice = D::recv(&mut client).unwrap();
-        cancelled += usize::from(matches!(
-            notice,
-            Notice::Undelivered { fate: Fate::Cancelled, .. }
-        ));
+        cancelled +=
+            usize::from(matches!(notice, Notice::Undelivered { fate: Fate::Cancelled, .. }));
     }
 }
 

@@ -31,7 +31,8 @@ impl Dice {
 
     /// Less than `sides`.
     pub(crate) fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % sides
     }
 }
@@ -150,7 +151,10 @@ fn a_request_that_is_dropped_is_not_sent<D: Driver>() {
     assert_eq!(handle.session_status().requests, 3);
     let mut peer = host.peer();
     for id in [1, 3, 4] {
-        peer.hears(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"get","params":[{}]}}"#, id - 1));
+        peer.hears(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"get","params":[{}]}}"#,
+            id - 1
+        ));
     }
     // When it was sent: its answer is a stray, and not the application's.
     drop(pending.pop());
