@@ -79,6 +79,110 @@
 //! long it was open and what waits for the next. Like the retry hook they run where the connection is
 //! driven, and must not block; a hook that panics ends the connection.
 //!
+//! # Logging in, and looking at the queue
+//!
+//! After every open the [open hook](blocking::Builder::on_open) comes first: it sends a login and may
+//! await the answer, while everything else waits. The [queue hook](blocking::Builder::on_queue) comes
+//! last: it sees what piled up, takes messages back or sends some of them first.
+//!
+//! ```no_run
+//! use perennial::blocking::Client;
+//! use perennial::{HookError, Reply};
+//!
+//! let client = Client::builder("wss://example.com/feed")
+//!     .on_open(|opening| {
+//!         opening.send(r#"{"type":"login","user":"ann"}"#)?;
+//!         opening.expect(|message| match message.as_text() {
+//!             Some(r#"{"type":"welcome"}"#) => Ok(Reply::Done),
+//!             Some(r#"{"type":"denied"}"#) => Err(HookError::Stop("the login was denied".into())),
+//!             _ => Ok(Reply::Other),
+//!         });
+//!         Ok(())
+//!     })
+//!     .on_queue(|queue| {
+//!         let stale: Vec<_> = queue
+//!             .messages()
+//!             .iter()
+//!             .filter(|message| message.payload.len() > 1_000)
+//!             .map(|message| message.seq)
+//!             .collect();
+//!         stale.into_iter().for_each(|message| queue.drop(message));
+//!     })
+//!     .connect()?;
+//! # Ok::<(), perennial::Error>(())
+//! ```
+//!
+//! # Topics
+//!
+//! [`topic`](blocking::Handle::topic) gives a subscriber of its own the messages of one topic, or of
+//! all that match a pattern, read into a type; [`listen`](blocking::Handle::listen) gives them as they
+//! are. They are sorted while they are received, and no longer go to the client. What a subscriber does
+//! not fetch is held within its limits; beyond those, [`SlowConsumer`] chooses. [`bus`] says where a
+//! message's topic is.
+//!
+//! ```no_run
+//! use perennial::blocking::Client;
+//! use perennial::bus::{Routing, RoutingConfig};
+//! use perennial::{Listen, SlowConsumer};
+//!
+//! // Messages look like `{"type":"price.btc","data":65123}`.
+//! let routing = RoutingConfig { payload: Some("data".into()), ..RoutingConfig::default() };
+//! let client =
+//!     Client::builder("wss://example.com/feed").routing(Routing::fields(routing)?).connect()?;
+//! let wanted = Listen::to("price.*").messages(1_000).slow(SlowConsumer::DropOldest);
+//! for price in client.topic::<u64>(wanted)? {
+//!     match price {
+//!         Ok(price) => println!("{price}"),
+//!         Err(error) => eprintln!("{error}"),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Subscriptions
+//!
+//! What [`Control::subscribe`] is given is said to the server now, and again after every open, before
+//! anything that is queued, until the [`Standing`] is dropped, which says so to the server as well.
+//!
+//! ```no_run
+//! use perennial::blocking::Client;
+//! use perennial::subscriptions::{Confirm, Matcher, News, Subscription};
+//! use perennial::Duration;
+//!
+//! let client = perennial::blocking::connect("wss://example.com/feed")?;
+//! let standing = client.subscribe(
+//!     Subscription::new(r#"{"type":"subscribe","symbol":"btc"}"#)
+//!         .unsay(r#"{"type":"unsubscribe","symbol":"btc"}"#)
+//!         .confirm(Confirm::when(Matcher::new("type", "subscribed").and("symbol", "btc"))),
+//! )?;
+//! match client.wait_standing(&standing, Duration::from_secs(10))? {
+//!     News::Confirmed { .. } => println!("it stands"),
+//!     other => eprintln!("{other:?}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Requests
+//!
+//! [`request`](blocking::Handle::request) asks the server something and gives a
+//! [`Pending`](blocking::Pending), which ends in exactly one way: with the answer, or with a
+//! [`RequestFailed`] that says what became of it. JSON-RPC 2.0 is the default;
+//! [`requests::Correlation`] names other forms. A request of class acknowledged survives an outage.
+//!
+//! ```no_run
+//! use perennial::requests::Request;
+//! use perennial::{Class, RequestFailed};
+//!
+//! let client = perennial::blocking::connect("wss://example.com/rpc")?;
+//! let sum = Request::call("add", Some("[1,2]".into())).class(Class::Acknowledged);
+//! match client.request(sum)?.wait() {
+//!     Ok(answer) => println!("{}", answer.parse::<i64>()?),
+//!     Err(RequestFailed::Refused(refusal)) => eprintln!("{refusal}"),
+//!     Err(other) => eprintln!("{other}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # One connection, seen from everywhere
 //!
 //! [`Control::view`] gives each part of a program that shows the connection a [`View`] of its own: the

@@ -131,8 +131,9 @@
 //!
 //! [`Config`] holds every limit and default. [`Event`], [`Action`] and [`Notice`] are the
 //! vocabulary. [`Dialect`] says what frames mean; implement it for a protocol of your own.
-//! [`Status`] is a snapshot for dashboards. [`requests`] finds the answer to a request, and
-//! [`subscriptions`] says to the server again what it forgets; both are tables beside a connection.
+//! [`Status`] is a snapshot for dashboards. [`requests`] finds the answer to a request,
+//! [`subscriptions`] says to the server again what it forgets, and [`bus`] says who a message is for;
+//! they know no connection, and [`session`] puts them between one and its driver.
 //! [`trace`] writes down what happens and replays it, bit for bit. The feature `sim` adds a simulator
 //! to test your own program with: a network with weather in virtual time, and a checker that watches
 //! every promise. The feature `proptest` adds strategies for it; it alone needs `std`.

@@ -279,3 +279,7 @@ impl Layer {
         self.session.status()
     }
 }
+
+#[cfg(test)]
+#[path = "layer/tests.rs"]
+mod tests;
