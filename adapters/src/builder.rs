@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_core::bus::Routing;
 use perennial_core::requests::Correlation;
-use perennial_core::session::{Asks, Session, SessionConfig};
+use perennial_core::session::{Asks, Session, SessionConfig, Unrouted};
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
 use tungstenite::client::IntoClientRequest;
 
@@ -289,6 +289,15 @@ impl Builder {
     /// Says how a message's topic is found. Default: the string in the JSON field `type`.
     pub fn routing(mut self, routing: Routing) -> Self {
         self.session.routing = routing;
+        self
+    }
+
+    /// Drops every message that no subscriber wants, and counts it
+    /// ([`SessionStatus::discarded`](crate::session::SessionStatus::discarded)). For a program that
+    /// hears through subscribers alone: what nobody fetches from the client would fill its inbox,
+    /// and then reading stops.
+    pub fn discard_unrouted(mut self) -> Self {
+        self.session.unrouted = Unrouted::Discard;
         self
     }
 

@@ -1,6 +1,6 @@
 //! What a connection's notices mean to a session.
 
-use super::{Door, Output, Session, Stage};
+use super::{Door, Output, Session, Stage, Unrouted};
 use crate::action::Action;
 use crate::event::Event;
 use crate::notice::{Message, Notice, State};
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Sorts a message: an answer, a confirmation, something for subscribers, or for the application.
-    pub(super) fn sort(&mut self, door: &mut impl Door, message: Message) -> Option<Output> {
+    pub(super) fn sort(&mut self, door: &mut impl Door, mut message: Message) -> Option<Output> {
         // Without a request there never was, there is no answer.
         if self.asked {
             match self.requests.received(&message.payload) {
@@ -93,9 +93,15 @@ impl Session {
             if !self.matched.is_empty() {
                 return Some(Output::Deliver(delivery));
             }
-            return Some(Output::Action(Action::Notify(Notice::Message(delivery.into_message()))));
+            message = delivery.into_message();
         }
-        Some(Output::Action(Action::Notify(Notice::Message(message))))
+        match self.config.unrouted {
+            Unrouted::Deliver => Some(Output::Action(Action::Notify(Notice::Message(message)))),
+            Unrouted::Discard => {
+                self.discarded = self.discarded.saturating_add(1);
+                None
+            }
+        }
     }
 
     /// Gathers what requests and subscriptions have to say.

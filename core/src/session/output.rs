@@ -109,11 +109,24 @@ pub enum Unconfirmed {
     Reconnect,
 }
 
+/// What becomes of a message that no subscriber wants, and that is no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unrouted {
+    /// It is the application's, as every message is without a session.
+    #[default]
+    Deliver,
+    /// It is dropped and counted: for a program that hears through subscribers alone.
+    Discard,
+}
+
 /// A session in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SessionStatus {
     /// How many subscribers the bus has.
     pub subscribers: usize,
+    /// Messages that were dropped because no subscriber wanted them: see [`Unrouted::Discard`].
+    pub discarded: u64,
     /// How many requests await their end.
     pub requests: usize,
     /// Answers to requests that had ended, or that there never were.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bus::Pattern;
+use crate::session::Unrouted;
 
 fn pattern(text: &str) -> Pattern {
     Pattern::parse(text, '.').expect("a pattern")
@@ -42,4 +43,17 @@ fn subscribers_outlive_a_transport() {
     rig.hear(r#"{"type":"tick"}"#);
     assert_eq!(rig.delivered.len(), 1);
     assert_eq!(rig.session.status().subscribers, 1);
+}
+
+#[test]
+fn what_nobody_wants_can_be_dropped() {
+    let config = SessionConfig { unrouted: Unrouted::Discard, ..SessionConfig::default() };
+    let mut rig = Rig::opened(config);
+    rig.hear("early");
+    rig.session.listen(&pattern("tick"));
+    rig.hear(r#"{"type":"tick"}"#);
+    rig.hear(r#"{"type":"chat"}"#);
+    assert_eq!(rig.delivered.len(), 1);
+    assert!(rig.messages().is_empty());
+    assert_eq!(rig.session.status().discarded, 2);
 }
