@@ -145,7 +145,6 @@
 //! anything that is queued, until the [`Standing`] is dropped, which says so to the server as well.
 //!
 //! ```no_run
-//! use perennial::blocking::Client;
 //! use perennial::subscriptions::{Confirm, Matcher, News, Subscription};
 //! use perennial::Duration;
 //!

@@ -60,7 +60,8 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Layer {
     session: Session,
-    posts: BTreeMap<SubscriberId, Post<Arc<Delivery>>>,
+    /// By name, which grows: whoever comes is the last.
+    posts: Vec<(SubscriberId, Post<Arc<Delivery>>)>,
     slots: BTreeMap<RequestId, Arc<Slot<Outcome>>>,
     standings: BTreeMap<SubscriptionId, Standing>,
     congestion: Congestion,
@@ -78,7 +79,7 @@ impl Layer {
     pub(crate) fn new(session: Session) -> Self {
         Self {
             session,
-            posts: BTreeMap::new(),
+            posts: Vec::new(),
             slots: BTreeMap::new(),
             standings: BTreeMap::new(),
             congestion: Congestion::default(),
@@ -140,8 +141,17 @@ impl Layer {
         // One for all of them, so that what each is given is a reference.
         let delivery = Arc::new(delivery);
         let mut left = Vec::new();
+        // Both are in the order of the names, so that one is looked for only behind the one before.
+        let mut posts = &self.posts[..];
         for id in self.session.matched() {
-            let Some(post) = self.posts.get(id) else { continue };
+            if posts.first().is_none_or(|(first, _)| first != id) {
+                posts = &posts[posts.partition_point(|(other, _)| other < id)..];
+            }
+            let Some(((_, post), rest)) = posts.split_first().filter(|((other, _), _)| other == id)
+            else {
+                continue;
+            };
+            posts = rest;
             let pushed = post.push(Arc::clone(&delivery), size);
             self.calls.extend(pushed.wake);
             match pushed.verdict {
@@ -226,7 +236,7 @@ impl Layer {
     ) -> Mail<Arc<Delivery>> {
         let id = self.session.listen(pattern);
         let (post, mail) = mailbox(capacity, &self.congestion, move |said| say(id, said));
-        self.posts.insert(id, post);
+        self.posts.push((id, post));
         if over {
             self.unlisten(id);
         }
@@ -236,7 +246,9 @@ impl Layer {
     /// Takes a subscriber off the bus.
     pub(super) fn unlisten(&mut self, id: SubscriberId) {
         self.session.unlisten(id);
-        self.calls.extend(self.posts.remove(&id).and_then(|post| post.close()));
+        if let Ok(at) = self.posts.binary_search_by_key(&id, |(id, _)| *id) {
+            self.calls.extend(self.posts.remove(at).1.close());
+        }
     }
 
     pub(super) fn request(

@@ -10,6 +10,7 @@ mod support;
 #[path = "../presets/host.rs"]
 mod host;
 
+mod cancel;
 mod cuts;
 mod drivers;
 mod ends;

@@ -74,6 +74,23 @@ fn a_message_is_allocated_once_for_all_its_subscribers() {
 }
 
 #[test]
+fn each_gets_what_it_wants_whoever_else_comes_and_goes() {
+    let mut rig = Rig::new(9);
+    let other = Pattern::exact("other").expect("a pattern");
+    let capacity = Capacity::default();
+    rig.mails.insert(4, rig.layer.listen(&other, capacity, false, |_, _| {}));
+    for (gone, left) in [(None, 9), (Some(1), 8), (Some(8), 7), (Some(5), 6)] {
+        if let Some(gone) = gone {
+            let id = rig.layer.posts[gone - 1].0;
+            rig.layer.unlisten(id);
+        }
+        assert_eq!(rig.receive(r#"{"type":"trade"}"#.to_owned()), left);
+    }
+    assert_eq!(rig.receive(r#"{"type":"other"}"#.to_owned()), 1);
+    assert_eq!(rig.receive(r#"{"type":"trade"}"#.to_owned()), 6);
+}
+
+#[test]
 fn the_end_leaves_nobody_behind() {
     let mut rig = Rig::new(3);
     let door = Recorded { connection: &mut rig.connection, recording: None };
