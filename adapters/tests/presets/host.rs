@@ -140,7 +140,10 @@ impl Peer {
 
     /// Whether nothing comes any more but the end, with a close frame or without.
     pub(crate) fn hears_the_end(mut self) -> bool {
-        matches!(self.socket.read(), Ok(Message::Close(_)) | Err(_))
+        let ends = matches!(self.socket.read(), Ok(Message::Close(_)) | Err(_));
+        // A close frame is answered.
+        while self.socket.read().is_ok() {}
+        ends
     }
 
     /// Closes as one should, and waits for the answer.

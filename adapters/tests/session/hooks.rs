@@ -107,12 +107,12 @@ fn a_login_that_is_refused_for_good_closes<D: Driver>() {
     let mut peer = host.peer();
     peer.hears("login");
     peer.says("denied");
+    // Nothing was said but the login.
+    assert!(peer.hears_the_end());
     let end = closed::<D>(&mut client);
     assert_eq!(end.by, ClosedBy::Policy);
     let Reason::Refused { retry: false, detail } = &end.reason else { panic!("{end:?}") };
     assert!(detail.contains("the seat is taken"), "{detail}");
-    // Nothing was said but the login.
-    assert!(peer.hears_the_end());
     assert!(handle.subscribe(numbered(2)).is_err());
     drop(standing);
     host.is_left_alone();
@@ -145,11 +145,12 @@ fn a_login_that_fails_is_tried_again<D: Driver>() {
         }
     });
     let mut client = D::start(builder);
-    let sockets = [host.peer(), host.peer()];
+    let first = host.peer();
+    assert!(host.peer().hears_the_end());
     let end = closed::<D>(&mut client);
     assert!(end.reason.to_string().contains("never"), "{}", end.reason);
     assert_eq!(tries.load(Ordering::SeqCst), 2);
-    drop(sockets);
+    drop(first);
 }
 
 fn a_login_that_is_never_answered_is_tried_again<D: Driver>() {
