@@ -8,7 +8,7 @@
 //! * a message that [subscribers](crate::bus) want is theirs; every other one is the application's,
 //!   as without a session;
 //! * after each open, before anything that is queued, in this order: the application's login; the
-//!   live [subscriptions](crate::subscriptions), as they were made, and their confirmations; the
+//!   live [`subscriptions`], as they were made, and their confirmations; the
 //!   requests of class acknowledged that were sent and not answered; a look of the application at the
 //!   queue.
 //!
