@@ -8,7 +8,7 @@
 //! * a message that [subscribers](crate::bus) want is theirs; every other one is the application's,
 //!   as without a session;
 //! * after each open, before anything that is queued, in this order: the application's login; the
-//!   live [subscriptions], as they were made, and their confirmations; the
+//!   live [`subscriptions`], as they were made, and their confirmations; the
 //!   requests of class acknowledged that were sent and not answered; a look of the application at the
 //!   queue.
 //!
@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 
 pub use door::Door;
 use opening::{Said, Stage};
-pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Unrouted, Verdict};
+pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Verdict};
 
 use crate::action::Action;
 use crate::bus::{Bus, Pattern, Routing, SubscriberId};
@@ -56,8 +56,6 @@ pub struct SessionConfig {
     pub subscriptions: subscriptions::Limits,
     /// What becomes of the connection when a subscription is refused or not confirmed.
     pub unconfirmed: Unconfirmed,
-    /// What becomes of a message that no subscriber wants.
-    pub unrouted: Unrouted,
     /// What the application wants to be asked.
     pub asks: Asks,
 }
@@ -91,8 +89,6 @@ pub struct Session {
     login: BTreeSet<Seq>,
     /// Whether there ever was a request.
     asked: bool,
-    /// How many messages nobody wanted.
-    discarded: u64,
 }
 
 /// Why there is no request.
@@ -132,7 +128,6 @@ impl Session {
             matched: Vec::new(),
             login: BTreeSet::new(),
             asked: false,
-            discarded: 0,
         })
     }
 
@@ -315,7 +310,6 @@ impl Session {
     pub fn status(&self) -> SessionStatus {
         SessionStatus {
             subscribers: self.bus.len(),
-            discarded: self.discarded,
             requests: self.requests.in_flight(),
             stray_answers: self.requests.strays(),
             subscriptions: self.subscriptions.live(),
