@@ -340,6 +340,9 @@ mod tests {
         let task = Task { shared: Arc::clone(&shared), found_it_free: AtomicBool::new(false) };
         let task = Arc::new(task);
         shared.lock().await_change(&mut Ticket::default(), &Waker::from(Arc::clone(&task)));
+        // Nobody else is there who could have it.
+        shared.lock().announce();
+        assert!(task.found_it_free.load(Ordering::SeqCst));
         let waiter = Arc::clone(&shared);
         let end = StdInstant::now() + Duration::from_secs(30);
         let thread = thread::spawn(move || waiter.lock().wait(Some(end)).1);
@@ -347,7 +350,6 @@ mod tests {
             thread::yield_now();
         }
         shared.lock().announce();
-        assert!(task.found_it_free.load(Ordering::SeqCst));
         assert!(thread.join().expect("it waits"), "called in time");
     }
 

@@ -12,6 +12,7 @@ mod support;
 mod applications;
 mod basics;
 mod client;
+mod event_source;
 #[allow(dead_code, reason = "other suites need other parts of it")]
 mod host;
 mod idle_watch;

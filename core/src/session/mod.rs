@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 
 pub use door::Door;
 use opening::{Said, Stage};
-pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Verdict};
+pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Unrouted, Verdict};
 
 use crate::action::Action;
 use crate::bus::{Bus, Pattern, Routing, SubscriberId};
@@ -56,6 +56,8 @@ pub struct SessionConfig {
     pub subscriptions: subscriptions::Limits,
     /// What becomes of the connection when a subscription is refused or not confirmed.
     pub unconfirmed: Unconfirmed,
+    /// What becomes of a message that no subscriber wants.
+    pub unrouted: Unrouted,
     /// What the application wants to be asked.
     pub asks: Asks,
 }
@@ -89,6 +91,8 @@ pub struct Session {
     login: BTreeSet<Seq>,
     /// Whether there ever was a request.
     asked: bool,
+    /// How many messages nobody wanted.
+    discarded: u64,
 }
 
 /// Why there is no request.
@@ -128,6 +132,7 @@ impl Session {
             matched: Vec::new(),
             login: BTreeSet::new(),
             asked: false,
+            discarded: 0,
         })
     }
 
@@ -310,6 +315,7 @@ impl Session {
     pub fn status(&self) -> SessionStatus {
         SessionStatus {
             subscribers: self.bus.len(),
+            discarded: self.discarded,
             requests: self.requests.in_flight(),
             stray_answers: self.requests.strays(),
             subscriptions: self.subscriptions.live(),
