@@ -181,7 +181,10 @@ fn files_that_are_no_traces_are_refused_with_their_line() {
     let whole = small();
     let lines = whole.lines().count();
     let middle = whole.lines().nth(9).unwrap();
-    let with = |from: &str, to: &str| whole.replacen(from, to, 1).into_bytes();
+    let with = |from: &str, to: &str| {
+        assert!(whole.contains(from), "{from} is there to be changed");
+        whole.replacen(from, to, 1).into_bytes()
+    };
     let torn = &whole.as_bytes()[..whole.len() - 5];
     let nested = format!("{}{}", "[".repeat(100_000), "\n");
     let unknown = middle.replace(r#""event":"#, r#""event":{"teleport":1},"was":"#);
@@ -191,7 +194,7 @@ fn files_that_are_no_traces_are_refused_with_their_line() {
         ("other JSON", b"{\"a\":1}\n".to_vec(), 1, "no header"),
         ("binary", vec![0xff; 4096], 1, "no header"),
         ("deep", nested.into_bytes(), 1, "no header"),
-        ("a newer version", with(r#""version":2"#, r#""version":3"#), 1, "version 3"),
+        ("a newer version", with(r#""version":1"#, r#""version":3"#), 1, "version 3"),
         ("a bad config", with(r#""cap":"30s""#, r#""cap":"1ms""#), 1, "retry.cap"),
         ("torn", torn.to_vec(), lines, "torn"),
         ("torn header", whole.as_bytes()[..200].to_vec(), 1, "torn"),
