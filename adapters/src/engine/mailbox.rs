@@ -8,7 +8,7 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(feature = "async")]
+#[cfg(any(feature = "async", test))]
 use std::task::Context;
 use std::task::{Poll, Waker};
 #[cfg(any(feature = "blocking", test))]
@@ -336,7 +336,7 @@ impl<T> Mail<T> {
 
     /// The next one; the task is woken when there is one. `None` when nothing more comes.
     /// Cancel-safe: what was not returned stays.
-    #[cfg(feature = "async")]
+    #[cfg(any(feature = "async", test))]
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Lagged>>> {
         self.next(Some(cx.waker()))
     }
