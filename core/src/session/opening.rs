@@ -107,7 +107,6 @@ impl Session {
         while door.connection().ahead_room() > 0
             && let Some(saying) = self.subscriptions.next_to_say()
         {
-            said = true;
             match self.send_ahead(door, saying.payload.clone()) {
                 Ok(seq) => self.subscriptions.said(self.now, &saying, seq),
                 Err(Rejected::Busy(_)) => break,
@@ -116,6 +115,7 @@ impl Session {
                     self.collect(door);
                 }
             }
+            said = true;
         }
         said
     }
@@ -126,10 +126,13 @@ impl Session {
         while door.connection().ahead_room() > 0
             && let Some((id, payload)) = self.requests.next_resend()
         {
-            asked = true;
             match self.send_ahead(door, payload) {
-                Ok(seq) => self.requests.sent(id, seq),
-                // It is the next again, when there is room.
+                Ok(seq) => {
+                    self.requests.sent(id, seq);
+                    asked = true;
+                }
+                // It is the next again, when there is room. There is nothing to be polled for it: a
+                // connection that closes takes none any more.
                 Err(_) => {
                     self.requests.unsent(id);
                     break;

@@ -270,3 +270,20 @@ fn a_lost_transport_ends_the_opening() {
     };
     assert_eq!(rig.notices.iter().filter(lost).count(), 1);
 }
+
+#[test]
+fn a_login_that_ends_while_it_closes_sends_nothing_again_and_comes_to_rest() {
+    let mut rig = Rig::new(asking(true, false));
+    rig.open();
+    rig.decide(logged_in(&rig));
+    rig.ask(Request::call("get", None).class(crate::config::Class::Acknowledged));
+    rig.subscribe(Subscription::new("sub"));
+    rig.cut();
+    rig.written();
+    rig.event(Event::Close(crate::frame::CloseFrame::new(1000, "")));
+    rig.decide(logged_in(&rig));
+    assert!(rig.written().is_empty());
+    rig.lose();
+    assert_eq!(rig.connection.state(), State::Closed);
+    assert_eq!(rig.ended.len(), 1);
+}
