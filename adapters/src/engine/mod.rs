@@ -67,5 +67,7 @@ pub(crate) use shared::Shared;
 #[cfg(feature = "blocking")]
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;
+#[cfg(feature = "blocking")]
+pub(crate) use turn::Written;
 pub(crate) use turn::{Engine, Parts, RetryHook, Turn};
 pub use view::{Snapshot, View};
