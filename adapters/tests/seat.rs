@@ -509,6 +509,8 @@ fn pings_are_answered_and_the_heartbeat_goes_on_while_somebody_sends_without_pau
         let mut config = waiting();
         config.heartbeat.interval = 20 * MS;
         config.heartbeat.deadline = 10 * LONG;
+        // So soon is it full that the sender writes all the time.
+        config.outbox.max_messages = 16;
         let client = connect(&server.url(), config);
         client.wait_open(LONG).unwrap();
         let handle = client.handle();
