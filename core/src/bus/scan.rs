@@ -311,13 +311,13 @@ impl Word {
 
     #[inline]
     const fn equal_to(self, byte: u8) -> u64 {
-        Self(self.0 ^ EACH * byte as u64).less_than(1)
+        Self(self.0 ^ (EACH * byte as u64)).less_than(1)
     }
 
     /// Bytes that are no ASCII digits.
     #[inline]
     const fn no_digits(self) -> u64 {
-        let digits = self.0 ^ EACH * b'0' as u64;
+        let digits = self.0 ^ (EACH * b'0' as u64);
         (digits.wrapping_add(EACH * (0x80 - 10)) | digits) & HIGHEST
     }
 }
