@@ -25,6 +25,7 @@ mod race;
 mod recording;
 mod route;
 mod shared;
+mod shelf;
 #[cfg(any(feature = "blocking", test))]
 mod signal;
 mod sink;

@@ -11,14 +11,7 @@ impl Session {
     /// What is left of a notice for the driver.
     pub(super) fn note(&mut self, door: &mut impl Door, notice: Notice) -> Option<Output> {
         match notice {
-            Notice::Message(message) => {
-                return if self.stage == Stage::Login || self.shown > 0 {
-                    self.shown += 1;
-                    Some(Output::DuringLogin(message))
-                } else {
-                    self.sort(door, message)
-                };
-            }
+            Notice::Message(message) => return self.take(door, message),
             Notice::StateChanged { to: State::Open, transport: Some(transport), .. } => {
                 self.opened(transport, door.connection().config().opening.timeout);
             }
@@ -63,6 +56,15 @@ impl Session {
             | Notice::Warning(_) => {}
         }
         Some(Output::Action(Action::Notify(notice)))
+    }
+
+    /// Takes a message that came.
+    pub(super) fn take(&mut self, door: &mut impl Door, message: Message) -> Option<Output> {
+        if self.stage == Stage::Login || self.shown > 0 {
+            self.shown += 1;
+            return Some(Output::DuringLogin(message));
+        }
+        self.sort(door, message)
     }
 
     /// Sorts a message: an answer, a confirmation, something for subscribers, or for the application.
