@@ -77,3 +77,16 @@ pub(crate) fn is_string(token: &str, expected: &str) -> bool {
     }
     serde_json::from_str::<alloc::string::String>(token).is_ok_and(|string| string == expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(too_deep(r#"{"a":"[[["}"#, 1), None);
+        assert_eq!(too_deep(r#"{"a":"\"[[["}"#, 1), None);
+        assert_eq!(too_deep(r#"{"a":"\\","b":[]}"#, 1), Some(14));
+        assert_eq!(too_deep(r#"{"a":["\"]",[]]}"#, 2), Some(12));
+    }
+}
