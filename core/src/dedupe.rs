@@ -68,6 +68,15 @@ impl Dedupe {
         true
     }
 
+    /// Becomes equal to another.
+    #[cfg(feature = "sim")]
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self { window, key, ring, oldest, table } = other;
+        (self.window, self.key, self.oldest) = (*window, *key, *oldest);
+        self.ring.clone_from(ring);
+        self.table.clone_from(table);
+    }
+
     fn contains(&self, id: u64) -> bool {
         if self.table.is_empty() {
             return false;

@@ -58,6 +58,23 @@ impl Output {
         &self.queue
     }
 
+    /// Becomes equal to another.
+    #[cfg(feature = "sim")]
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self {
+            queue,
+            counters,
+            #[cfg(perennial_planted)]
+            planted,
+        } = other;
+        crate::sim::copy_queue(&mut self.queue, queue);
+        self.counters = *counters;
+        #[cfg(perennial_planted)]
+        {
+            self.planted = *planted;
+        }
+    }
+
     /// Lets the same actions wait as there.
     #[cfg(feature = "sim")]
     pub(crate) fn wait_as(&mut self, other: &Self) {

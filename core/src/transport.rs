@@ -161,6 +161,24 @@ impl Transport {
         if self.unflushed.front()?.end > gone { None } else { self.take_oldest() }
     }
 
+    /// Becomes equal to another.
+    #[cfg(feature = "sim")]
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self { id, capabilities, written, written_bytes, flushed_bytes, .. } = other;
+        let Self { unflushed, control_unflushed, control, closing, held, admits, .. } = other;
+        crate::sim::copy_queue(&mut self.unflushed, unflushed);
+        crate::sim::copy_queue(&mut self.control, control);
+        self.id = *id;
+        self.capabilities = *capabilities;
+        self.written = *written;
+        self.written_bytes = *written_bytes;
+        self.flushed_bytes = *flushed_bytes;
+        self.control_unflushed = *control_unflushed;
+        self.closing = *closing;
+        self.held = *held;
+        self.admits = *admits;
+    }
+
     fn take_oldest(&mut self) -> Option<Option<Seq>> {
         let write = self.unflushed.pop_front()?;
         self.flushed_bytes = write.end;

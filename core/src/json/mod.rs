@@ -3,11 +3,12 @@
 
 mod normal;
 mod object;
+mod scan;
 mod token;
 mod write;
 
 pub(crate) use normal::normal;
-pub(crate) use object::{Pick, check, members, pick, range_of, try_pick};
+pub(crate) use object::{Pick, check, members, pick, pick_within, range_of, try_pick};
 pub(crate) use token::{
     first_byte, integer, is_array_or_scalar, is_number, is_string, too_deep, unquoted,
 };

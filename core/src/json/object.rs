@@ -1,14 +1,13 @@
 //! Objects: some top-level fields of one, without building the rest.
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::ops::Range;
 
 use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::first_byte;
+use super::scan::Scan;
 
 /// Takes the fields it wants. Keys and values come as they stand in the text, quotes and all.
 ///
@@ -27,21 +26,30 @@ pub(crate) trait Pick<'a> {
 
 /// Reads `text` in one pass; `None` unless it is a JSON object and nothing else.
 ///
-/// Allocates nothing unless values nest two deep or deeper, and then at most a byte for each
-/// level: what is skipped is skipped by iteration.
+/// Allocates nothing unless values nest deeper than 64, and then a bit for each level: what is
+/// skipped is skipped by iteration.
 pub(crate) fn pick<'a, P: Pick<'a>>(text: &'a str, picker: P) -> Option<P> {
-    // Most texts that are no object show it at once, and need no error to be made.
-    if first_byte(text) != Some(b'{') {
-        return None;
-    }
-    try_pick(text, picker).ok()
+    pick_within(text, usize::MAX, picker)
 }
 
-/// The same; what is not an object by the grammar is an error at a byte of the text.
+/// The same; `None` as well if it nests deeper than `max_depth`, the object itself included.
+pub(crate) fn pick_within<'a, P: Pick<'a>>(
+    text: &'a str,
+    max_depth: usize,
+    mut picker: P,
+) -> Option<P> {
+    let mut scan = Scan::new(text);
+    scan.object(max_depth, &mut picker)?;
+    scan.is_over().then_some(picker)
+}
+
+/// As [`pick`]; what is not an object by the grammar is an error at a byte of the text.
 pub(crate) fn try_pick<'a, P: Pick<'a>>(text: &'a str, picker: P) -> Result<P, usize> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let read = json.deserialize_map(Reader { picker, text: PhantomData });
-    read.and_then(|picker| json.end().map(|()| picker)).map_err(|error| offset(text, &error))
+    pick(text, picker).ok_or_else(|| {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let read = json.deserialize_map(Grammar).and_then(|()| json.end());
+        read.map_or_else(|error| offset(text, &error), |()| text.len())
+    })
 }
 
 /// Whether `text` is one JSON value of whatever kind, depth and size; otherwise at which byte it
@@ -90,32 +98,22 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
     (line + error.column().saturating_sub(1)).min(text.len())
 }
 
-struct Reader<'a, P> {
-    picker: P,
-    text: PhantomData<&'a str>,
-}
+/// An object of which nothing is wanted but where it breaks the grammar.
+struct Grammar;
 
-impl<'de, P: Pick<'de>> Visitor<'de> for Reader<'de, P> {
-    type Value = P;
+impl<'de> Visitor<'de> for Grammar {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<P, A::Error> {
-        // Keys are taken raw as well: decoded as strings they would refuse a lone surrogate, which
-        // the grammar allows (RFC 8259 §8.2), and with it the whole object.
-        while let Some(key) = map.next_key::<&'de RawValue>()? {
-            match self.picker.place(key.get()) {
-                Some(place) => {
-                    let value = map.next_value::<&'de RawValue>()?;
-                    self.picker.put(place, value.get());
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        // Keys are taken raw: decoded as strings they would refuse a lone surrogate, which the
+        // grammar allows (RFC 8259 §8.2), and with it the whole object.
+        while map.next_key::<&'de RawValue>()?.is_some() {
+            map.next_value::<IgnoredAny>()?;
         }
-        Ok(self.picker)
+        Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! Single values, as they stand in the text.
 
-use serde::de::IgnoredAny;
+use super::scan::Scan;
 
 /// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever depth and size, and
 /// not an object: what [`pick`](super::pick) refuses need not be read again.
 pub(crate) fn is_array_or_scalar(text: &str) -> bool {
-    // Most texts that are not JSON show it at once, and need no error to be made.
-    matches!(first_byte(text), Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
-        && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    let mut scan = Scan::new(text);
+    scan.space();
+    first_byte(text) != Some(b'{') && scan.value(usize::MAX).is_some() && scan.is_over()
 }
 
 /// Where `text` first nests deeper than `max_depth`: the offset in bytes of the bracket that does.
@@ -76,4 +76,17 @@ pub(crate) fn is_string(token: &str, expected: &str) -> bool {
         return inner == expected;
     }
     serde_json::from_str::<alloc::string::String>(token).is_ok_and(|string| string == expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(too_deep(r#"{"a":"[[["}"#, 1), None);
+        assert_eq!(too_deep(r#"{"a":"\"[[["}"#, 1), None);
+        assert_eq!(too_deep(r#"{"a":"\\","b":[]}"#, 1), Some(14));
+        assert_eq!(too_deep(r#"{"a":["\"]",[]]}"#, 2), Some(12));
+    }
 }

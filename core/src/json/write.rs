@@ -5,6 +5,8 @@ use core::fmt::Write as _;
 
 use bytestring::ByteString;
 
+use super::scan::plain;
+
 /// A buffer of exactly its text's size becomes a shared one as it is; a larger one would cost a
 /// second allocation.
 pub(crate) fn finish(out: String, size: usize) -> ByteString {
@@ -18,31 +20,41 @@ pub(crate) fn digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-pub(crate) fn push_number(out: &mut String, number: u64) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{number}");
+/// `00` to `99`.
+const PAIRS: &[u8; 200] = b"\
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+pub(crate) fn push_number(out: &mut String, mut number: u64) {
+    // At most 20 digits. Two at a time, the last ones first.
+    let mut text = [b'0'; 20];
+    let mut start = text.len();
+    for pair in text.rchunks_exact_mut(2) {
+        let at = (number % 100) as usize * 2;
+        pair.copy_from_slice(&PAIRS[at..at + 2]);
+        start -= 2;
+        number /= 100;
+        if number == 0 {
+            start += usize::from(at < 20);
+            break;
+        }
+    }
+    // Digits are ASCII.
+    out.push_str(core::str::from_utf8(&text[start..]).unwrap_or_default());
 }
 
-/// How a byte of a string must be escaped (RFC 8259 §7).
-enum Escape {
-    None,
-    /// By a backslash and this letter.
-    Letter(char),
-    /// By its code, which is below 0x20.
-    Code,
-}
-
-fn escape(byte: u8) -> Escape {
+/// How a byte is written that does not stand for itself (RFC 8259 §7): by a backslash and this
+/// letter, or by its code, which is below 0x20.
+fn letter(byte: u8) -> Option<char> {
     match byte {
-        b'"' => Escape::Letter('"'),
-        b'\\' => Escape::Letter('\\'),
-        b'\n' => Escape::Letter('n'),
-        b'\r' => Escape::Letter('r'),
-        b'\t' => Escape::Letter('t'),
-        0x08 => Escape::Letter('b'),
-        0x0c => Escape::Letter('f'),
-        0..0x20 => Escape::Code,
-        _ => Escape::None,
+        b'"' => Some('"'),
+        b'\\' => Some('\\'),
+        b'\n' => Some('n'),
+        b'\r' => Some('r'),
+        b'\t' => Some('t'),
+        0x08 => Some('b'),
+        0x0c => Some('f'),
+        _ => None,
     }
 }
 
@@ -57,12 +69,13 @@ pub(crate) struct Escapes {
 
 pub(crate) fn escapes(text: &str) -> Escapes {
     let mut escapes = Escapes::default();
-    for byte in text.bytes() {
-        match escape(byte) {
-            Escape::None => {}
-            Escape::Letter(_) => escapes.letters += 1,
-            Escape::Code => escapes.codes += 1,
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.get(plain(rest)..).and_then(<[u8]>::split_first) {
+        match letter(*byte) {
+            Some(_) => escapes.letters += 1,
+            None => escapes.codes += 1,
         }
+        rest = after;
     }
     escapes
 }
@@ -75,26 +88,57 @@ pub(crate) fn quoted_len(text: &str) -> usize {
 
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
-    let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = escape(byte);
-        if matches!(escape, Escape::None) {
-            continue;
-        }
+    let mut rest = text;
+    loop {
         // What is escaped is ASCII: both ends are the ends of characters.
-        out.push_str(&text[done..at]);
-        done = at + 1;
-        match escape {
-            Escape::None => {}
-            Escape::Letter(letter) => {
+        let (as_it_is, escaped) = rest.split_at(plain(rest.as_bytes()));
+        out.push_str(as_it_is);
+        let Some(byte) = escaped.bytes().next() else { break };
+        match letter(byte) {
+            Some(letter) => {
                 out.push('\\');
                 out.push(letter);
             }
-            Escape::Code => {
+            None => {
+                // Writing to a string cannot fail.
                 let _ = write!(out, "\\u{byte:04x}");
             }
         }
+        rest = escaped.get(1..).unwrap_or_default();
     }
-    out.push_str(&text[done..]);
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are() {
+        let mut numbers: alloc::vec::Vec<u64> = (0..=1_000).chain([u64::MAX]).collect();
+        for power in 1..20 {
+            let ten = 10_u64.pow(power);
+            numbers.extend([ten - 1, ten, ten + 1, ten / 7, u64::MAX / ten]);
+        }
+        for number in numbers {
+            let mut out = String::new();
+            push_number(&mut out, number);
+            assert_eq!(out, number.to_string());
+            assert_eq!(digits(number), out.len());
+        }
+    }
+
+    #[test]
+    fn texts_are_written_as_serde_json_does() {
+        for text in
+            ["", "a", "é\"\\\u{1}\u{1f}\n\r\t\u{8}\u{c}\u{7f}z", "\"", "123456789\u{0}123456789"]
+        {
+            let mut out = String::new();
+            push_quoted(&mut out, text);
+            assert_eq!(out, serde_json::to_string(text).unwrap());
+            assert_eq!(quoted_len(text), out.len());
+        }
+    }
 }

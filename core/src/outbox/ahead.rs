@@ -131,6 +131,14 @@ impl Ahead {
         Some(entry)
     }
 
+    /// Becomes equal to another.
+    #[cfg(feature = "sim")]
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        let Self { entries, written, bytes } = other;
+        crate::sim::copy_queue(&mut self.entries, entries);
+        (self.written, self.bytes) = (*written, *bytes);
+    }
+
     /// Takes what decides on what comes next.
     #[cfg(feature = "sim")]
     pub(super) fn fingerprint(&self, to: &mut crate::sim::Fingerprint) {

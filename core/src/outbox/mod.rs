@@ -10,6 +10,8 @@
 
 mod accept;
 mod ahead;
+#[cfg(feature = "sim")]
+mod copy;
 mod order;
 #[cfg(perennial_planted)]
 mod planted;

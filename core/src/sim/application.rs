@@ -1,6 +1,7 @@
 //! The program behind a simulated connection.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::choices::Choices;
@@ -10,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, RetryChoice, Seq, TransportId};
 use crate::frame::CloseFrame;
+use crate::json::{digits, push_number};
 use crate::notice::{Notice, State};
 use crate::status::Status;
 use crate::time::{Duration, Instant};
@@ -208,6 +210,15 @@ impl Chatter {
     }
 }
 
+/// A number and a text, in a buffer of exactly their size.
+fn text(number: u64, text: &str) -> String {
+    let mut out = String::with_capacity(digits(number) + 1 + text.len());
+    push_number(&mut out, number);
+    out.push(' ');
+    out.push_str(text);
+    out
+}
+
 impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
     fn started(&mut self, hands: &mut Hands<'_, D>) {
         hands.wake_in(Duration::ZERO);
@@ -234,15 +245,17 @@ impl<D: Dialect + Clone + PartialEq> Application<D> for Chatter {
         if hands.choices().chance(self.leaves) {
             return if hands.choices().chance(500) { hands.close() } else { hands.drain() };
         }
-        let status = hands.status();
-        if let Some(transport) = status.transport.filter(|_| status.held) {
+        // The whole status would have to be put together.
+        let connection = hands.driver.checked().connection();
+        let held = connection.transport.as_ref().filter(|_| connection.is_held());
+        if let Some(transport) = held.map(|transport| transport.id) {
             hands.release(transport);
         }
         match hands.choices().weighted(&[900, 40, 5, 5, 10]) {
             0 => {
                 self.sent += 1;
                 let padding = hands.choices().below(40) as usize;
-                let mut message = Outgoing::new(format!("{} {}", self.sent, &PADDING[..padding]));
+                let mut message = Outgoing::new(text(self.sent, &PADDING[..padding]));
                 let classes = [
                     None,
                     None,

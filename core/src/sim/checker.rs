@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::liveness::Liveness;
 use super::offer::Offer;
 use super::opening::Opening;
+use super::spare::Spare;
 use super::story::Story;
 use super::wire::Wire;
 use super::{Moment, Verdict, Violation, demand, violation};
@@ -56,6 +57,7 @@ pub struct Checked<D> {
     pub(super) inbox: Inbox,
     pub(super) liveness: Liveness,
     pub(super) violation: Option<Violation>,
+    pub(super) spare: Spare<D>,
 }
 
 impl<D: Dialect + Clone + PartialEq> Checked<D> {
@@ -80,6 +82,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             inbox: Inbox::new(),
             liveness: Liveness::new(),
             violation: None,
+            spare: Spare::new(),
             inner,
         };
         let glance = checked.glance;
@@ -113,13 +116,16 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             self.offer = Some(Offer::new(&mut self.dialect, message.payload.clone(), context));
         }
         let taken = self.must_be_taken(now, &event);
-        let mut shadow = if taken { None } else { Some(self.inner.clone()) };
+        let mut shadow = (!taken).then(|| self.spare.copy(&self.inner));
         let result = self.inner.handle(now, event.clone());
         let before = core::mem::replace(&mut self.glance, Glance::of(&self.inner));
         let verdict = self.lend(|checked, config| {
-            checked.judge(now, config, &event, &result, shadow.as_mut(), &before)
+            checked.judge(now, config, &event, &result, shadow.as_deref_mut(), &before)
         });
         self.note(verdict);
+        if let Some(shadow) = shadow {
+            self.spare.keep(shadow);
+        }
         result
     }
 
@@ -267,13 +273,36 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         (moment.done() && fits).then(|| self.dialect.decode(payload))
     }
 
-    /// Takes the actions that an event led to, and looks at where that leaves everything.
+    /// Takes what an event led to, and looks at where that leaves everything.
     fn follow(&mut self, moment: &Moment<'_>, event: Option<&Event>) -> Verdict {
         let old = self.seen.len();
         let waiting = self.inner.output.waiting();
         demand!(24, waiting.len() >= old, "{} actions wait, {old} were seen", waiting.len());
         // Writes are made by `poll`, and are judged there.
-        self.seen.extend(waiting.iter().skip(old).cloned());
+        if waiting.len() > old {
+            self.seen.extend(waiting.range(old..).cloned());
+            self.actions(moment, event, old)?;
+        } else if event.is_some() {
+            self.take(moment)?;
+        }
+        let (undrained, most) =
+            (self.inner.undrained(), UNDRAINED + moment.config.outbox.max_messages);
+        demand!(24, undrained <= most, "{undrained} actions undrained, at most {most}");
+        if self.liveness.wants_pings() {
+            let (waiting, last, all) = self.waiting_pings();
+            self.liveness.pings(waiting, last, all);
+        }
+        self.wire.after(moment)?;
+        self.story.after(moment)?;
+        self.opening.after(moment)?;
+        self.delays.after(moment)?;
+        self.ledger.after(moment)?;
+        self.inbox.after(moment)?;
+        self.liveness.after(moment)
+    }
+
+    /// Takes the new actions, which begin at `old`.
+    fn actions(&mut self, moment: &Moment<'_>, event: Option<&Event>, old: usize) -> Verdict {
         let fresh = || self.seen.range(old..);
         let id = event.and_then(event_transport);
         // The event may name a transport that was dialled by what was due before it.
@@ -309,20 +338,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             self.take(moment)?;
         }
         self.seen = seen;
-        let (undrained, most) =
-            (self.inner.undrained(), UNDRAINED + moment.config.outbox.max_messages);
-        demand!(24, undrained <= most, "{undrained} actions undrained, at most {most}");
-        if self.liveness.wants_pings() {
-            let (waiting, last, all) = self.waiting_pings();
-            self.liveness.pings(waiting, last, all);
-        }
-        self.wire.after(moment)?;
-        self.story.after(moment)?;
-        self.opening.after(moment)?;
-        self.delays.after(moment)?;
-        self.ledger.after(moment)?;
-        self.inbox.after(moment)?;
-        self.liveness.after(moment)
+        Ok(())
     }
 
     /// Takes what the event says of its transport.

@@ -61,6 +61,14 @@ pub(super) struct Sums {
     pub(super) bytes: usize,
     /// Bytes that await more than an acknowledgement.
     pub(super) unsent: usize,
+    pub(super) limited: Limited,
+}
+
+/// What counts against the limits of the outbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Limited {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
 }
 
 impl Sums {
@@ -70,6 +78,10 @@ impl Sums {
         self.queued += usize::from(entry.place == Place::Queued);
         if !matches!(entry.place, Place::Awaiting(_)) {
             self.unsent += size;
+        }
+        if !entry.ahead {
+            self.limited.messages += 1;
+            self.limited.bytes += size;
         }
     }
 }

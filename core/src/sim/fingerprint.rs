@@ -161,6 +161,8 @@ impl<D> Checked<D> {
             inbox,
             liveness,
             violation: _,
+            // What a copy was made in.
+            spare: _,
         } = self;
         inner.fingerprint(to);
         to.instant(*now);

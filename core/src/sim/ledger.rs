@@ -1,12 +1,14 @@
 //! The accepted messages: where each is, and how each ends.
 
+mod balance;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::Hash as _;
 
-use super::entry::{Entry, Place, Sums};
+use super::entry::{Entry, Limited, Place};
 use super::fingerprint::Fingerprint;
-use super::glance::{Glance, Stage};
+use super::glance::Stage;
 use super::offer::Offer;
 use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
@@ -39,6 +41,8 @@ pub(super) struct Ledger {
     rejected: u64,
     /// When reads were last seen to be paused.
     paused_at: Instant,
+    /// What counted against the limits after the last event. Nothing comes or goes in between.
+    limited: Limited,
 }
 
 impl Ledger {
@@ -57,6 +61,7 @@ impl Ledger {
             resent: 0,
             rejected: 0,
             paused_at: Instant::ZERO,
+            limited: Limited::default(),
         }
     }
 
@@ -78,7 +83,7 @@ impl Ledger {
 
     /// Whether a message of that size finds room.
     pub(super) fn has_room(&self, size: usize, limits: &Limits) -> bool {
-        let (messages, bytes) = self.limited();
+        let Limited { messages, bytes } = self.limited;
         messages < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes
     }
 
@@ -86,12 +91,6 @@ impl Ledger {
     pub(super) fn has_ahead_room(&self) -> bool {
         let waits = |entry: &&Entry| entry.ahead && entry.place == Place::Queued;
         self.entries.iter().filter(waits).count() < MAX_AHEAD
-    }
-
-    /// The messages and bytes that count against the limits.
-    fn limited(&self) -> (usize, usize) {
-        let counted = self.entries.iter().filter(|entry| !entry.ahead);
-        counted.fold((0, 0), |(messages, bytes), entry| (messages + 1, bytes + entry.payload.len()))
     }
 
     /// Takes a message that was offered.
@@ -207,11 +206,16 @@ impl Ledger {
 
     /// The next to be written.
     fn next(&self) -> Option<usize> {
-        let queued = |ahead: bool| {
-            let next = |entry: &Entry| entry.place == Place::Queued && entry.ahead == ahead;
-            self.entries.iter().position(next)
-        };
-        queued(true).or_else(|| queued(false))
+        let mut next = None;
+        for (index, entry) in self.entries.iter().enumerate() {
+            if entry.place == Place::Queued {
+                if entry.ahead {
+                    return Some(index);
+                }
+                next = next.or(Some(index));
+            }
+        }
+        next
     }
 
     /// Notes the writes that a flush report covers.
@@ -414,126 +418,6 @@ impl Ledger {
             && self.entries.iter().filter(unacknowledged).count() >= window;
         let credit = wire.has_credit(next.payload.len(), config);
         demand!(26, blocked || filled || !credit, "{next:?} is held back");
-        Ok(())
-    }
-
-    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
-        let Moment { now, config, event, after, .. } = moment;
-        self.resend(moment)?;
-        let mut sums = Sums::default();
-        // A lifetime of nothing passes at the next event.
-        let newest = moment.sent();
-        for entry in &self.entries {
-            sums.add(entry);
-            let settled = matches!(entry.place, Place::Flushed | Place::Acknowledged);
-            demand!(25, !settled, "nothing was told of {entry:?}");
-            let expired = entry.expires.is_some_and(|expires| expires <= *now);
-            let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
-            let overdue = expired && stoppable && newest != Some(entry.seq);
-            demand!(25, !overdue, "{entry:?} outlives its time at {now}");
-        }
-        if matches!(event, Event::Purge) {
-            let left = self.entries.iter().find(|entry| !entry.written);
-            demand!(25, left.is_none(), "{left:?} survives a purge");
-        }
-        if let Event::Cancel(seq) = event {
-            let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
-            demand!(25, left.is_none(), "{left:?} survives its cancellation");
-        }
-        self.counts(after, &sums)?;
-        let limits = &config.outbox;
-        let (messages, bytes) = self.limited();
-        let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
-        demand!(22, within, "{messages} messages and {bytes} bytes");
-        Ok(())
-    }
-
-    /// Queues again what has waited too long for its acknowledgement.
-    fn resend(&mut self, moment: &Moment<'_>) -> Verdict {
-        let Moment { now, config, after, before, .. } = moment;
-        let timeout = config.outbox.ack_timeout;
-        if before.reads_paused || after.reads_paused {
-            self.paused_at = *now;
-        }
-        let paused_at = self.paused_at;
-        let mut late: Vec<&mut Entry> = Vec::new();
-        let mut must = 0;
-        let mut queued = 0;
-        for entry in &mut self.entries {
-            queued += usize::from(entry.place == Place::Queued);
-            if let Place::Awaiting(since) = entry.place
-                && since + timeout <= *now
-            {
-                must += usize::from(since.max(paused_at) + timeout <= *now);
-                late.push(entry);
-            }
-        }
-        let again = after.queued.saturating_sub(queued);
-        if again == 0 {
-            let due = must == 0 || after.phase != Stage::Open;
-            demand!(26, due, "{late:?} unacknowledged at {now}, and not sent again");
-            return Ok(());
-        }
-        let queued = late.len();
-        demand!(26, queued == again, "{again} are queued again, {queued} are late: {late:?}");
-        for entry in late {
-            entry.place = Place::Queued;
-        }
-        Ok(())
-    }
-
-    fn counts(&self, after: &Glance, sums: &Sums) -> Verdict {
-        let counters = &after.counters;
-        let ended = counters.flushed
-            + counters.acknowledged
-            + counters.uncertain
-            + counters.expired
-            + counters.dropped
-            + counters.cancelled;
-        let held = (after.queued + after.in_flight) as u64;
-        let accepted = counters.accepted;
-        demand!(25, accepted == ended + held, "{accepted} accepted, {ended} ended, {held} held");
-        let counted = [
-            accepted,
-            counters.flushed,
-            counters.acknowledged,
-            counters.uncertain,
-            counters.expired,
-            counters.dropped,
-            counters.cancelled,
-            counters.rejected,
-            after.queued as u64,
-            after.in_flight as u64,
-            after.outbox_bytes as u64,
-        ];
-        let seen = [
-            self.last_seq,
-            self.flushed,
-            self.acknowledged,
-            self.uncertain,
-            self.expired,
-            self.dropped,
-            self.cancelled,
-            self.rejected,
-            sums.queued as u64,
-            (self.entries.len() - sums.queued) as u64,
-            sums.bytes as u64,
-        ];
-        demand!(
-            25,
-            counted == seen,
-            "accepted, flushed, acknowledged, uncertain, expired, dropped, cancelled, rejected, \
-             queued, in flight, bytes: counted {counted:?}, seen {seen:?}"
-        );
-        let unsent = sums.unsent;
-        let buffered = after.buffered_amount;
-        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
-        Ok(())
-    }
-
-    /// After a write: the count of resends, which `poll` raises.
-    pub(super) fn resends(&self, counted: u64) -> Verdict {
-        demand!(25, counted == self.resent, "{counted} resends counted, {} seen", self.resent);
         Ok(())
     }
 }

@@ -62,6 +62,7 @@ mod scenario;
 mod script;
 mod server;
 mod setup;
+mod spare;
 mod step;
 mod story;
 #[cfg(feature = "proptest")]
@@ -82,6 +83,7 @@ pub use log::{Log, LogDigest};
 pub use scenario::{Scenario, run};
 pub use server::{Answer, Cx, Echo, Link, Server};
 pub use setup::Setup;
+pub(crate) use spare::copy_queue;
 pub use step::{Clock, Inbound, Step, Whom};
 pub use weather::{Fault, Weather, Weights};
 pub use world::{Failure, Rest, World};

@@ -72,11 +72,18 @@ impl Queue {
         self.heap.push(Planned { key, slot });
     }
 
+    /// The next one.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<(Instant, Happening)> {
+        let (at, slot) = self.first()?;
+        self.slots[slot].take().map(|what| (at, what))
+    }
+
+    /// When the next one happens, and where it lies, which is free now.
+    fn first(&mut self) -> Option<(Instant, usize)> {
         let planned = self.heap.pop()?;
         self.free.push(planned.slot);
-        let what = self.slots[planned.slot].take()?;
-        Some((planned.at(), what))
+        Some((planned.at(), planned.slot))
     }
 
     /// When the next one happens.

@@ -126,11 +126,13 @@ impl Json {
         if json::first_byte(text) != Some(b'{') {
             return Reading::Message { id: None };
         }
-        if let Some(at) = json::too_deep(text, self.parts.config.max_depth) {
-            return Reading::TooDeep { at };
-        }
-        let Some(fields) = Fields::read(text, &self.parts.config.id_field) else {
-            return Reading::Message { id: None };
+        let max_depth = self.parts.config.max_depth;
+        let Some(fields) = Fields::read(text, &self.parts.config.id_field, max_depth) else {
+            // Too deep, or no JSON, or both.
+            return match json::too_deep(text, max_depth) {
+                Some(at) => Reading::TooDeep { at },
+                None => Reading::Message { id: None },
+            };
         };
         if let HeartbeatFrames::Json { ping, pong, .. } = &self.parts.config.heartbeat {
             if fields.is_kind(pong) {
@@ -196,7 +198,7 @@ impl Dialect for Json {
             Payload::Text(text) => text,
             Payload::Binary(_) => return Err((payload, EncodeError::BinaryInText)),
         };
-        let object = Fields::read(text, &self.parts.config.id_field);
+        let object = Fields::read(text, &self.parts.config.id_field, usize::MAX);
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return Ok(Encoded { payload, id: Some(id) });
         }

@@ -1,6 +1,6 @@
 //! Reading: the few fields of an object that mean something here, without building the rest.
 
-use crate::json::{Pick, integer, is_number, is_string, pick, unquoted};
+use crate::json::{Pick, integer, is_number, is_string, pick_within, unquoted};
 
 /// The top-level fields that the dialect knows, each value as it stands in the text.
 ///
@@ -26,12 +26,13 @@ pub(super) enum Ack {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads `text` in one pass; `None` unless it is a JSON object and nothing else.
+    /// Reads `text` in one pass; `None` unless it is a JSON object and nothing else, and nests at
+    /// most so deep.
     ///
-    /// Allocates nothing unless values nest two deep or deeper, and then at most a byte for each
-    /// level: what is skipped is skipped by iteration.
-    pub(super) fn read(text: &'a str, id_field: &str) -> Option<Self> {
-        Some(pick(text, Reader { id_field, fields: Self::default() })?.fields)
+    /// Allocates nothing unless values nest deeper than 64, and then a bit for each level: what is
+    /// skipped is skipped by iteration.
+    pub(super) fn read(text: &'a str, id_field: &str, max_depth: usize) -> Option<Self> {
+        Some(pick_within(text, max_depth, Reader { id_field, fields: Self::default() })?.fields)
     }
 
     /// Whether the field `type` is the string `kind`.
@@ -82,22 +83,18 @@ impl<'a> Pick<'a> for Reader<'a, '_> {
     type Place = Name;
 
     fn place(&mut self, key: &'a str) -> Option<Name> {
-        // Looked for once, not for every name.
-        let escaped = key.contains('\\');
-        let names =
-            |name: &str| if escaped { is_string(key, name) } else { unquoted(key) == Some(name) };
-        if names(self.id_field) {
-            Some(Name::Id)
-        } else if names("type") {
-            Some(Name::Type)
-        } else if names("ack") {
-            Some(Name::Ack)
-        } else if names("cumulative") {
-            Some(Name::Cumulative)
-        } else if names("id") {
-            Some(Name::PlainId)
-        } else {
-            None
+        let Some(name) = unquoted(key).filter(|name| !name.contains('\\')) else {
+            return self.escaped(key);
+        };
+        if name == self.id_field {
+            return Some(Name::Id);
+        }
+        match name {
+            "type" => Some(Name::Type),
+            "ack" => Some(Name::Ack),
+            "cumulative" => Some(Name::Cumulative),
+            "id" => Some(Name::PlainId),
+            _ => None,
         }
     }
 
@@ -111,5 +108,19 @@ impl<'a> Pick<'a> for Reader<'a, '_> {
             Name::PlainId => &mut fields.plain_id,
         };
         *place = Some(value);
+    }
+}
+
+impl Reader<'_, '_> {
+    /// The place of a name that is written with escapes, as hardly one is.
+    fn escaped(&self, key: &str) -> Option<Name> {
+        let names = [
+            (self.id_field, Name::Id),
+            ("type", Name::Type),
+            ("ack", Name::Ack),
+            ("cumulative", Name::Cumulative),
+            ("id", Name::PlainId),
+        ];
+        names.into_iter().find(|(name, _)| is_string(key, name)).map(|(_, place)| place)
     }
 }

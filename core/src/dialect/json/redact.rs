@@ -66,7 +66,7 @@ impl Json {
             return filler(payload, label);
         }
         let size = text.len();
-        let object = Fields::read(text, &self.parts.config.id_field);
+        let object = Fields::read(text, &self.parts.config.id_field, usize::MAX);
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return self.with_id(id, size);
         }

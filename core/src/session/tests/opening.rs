@@ -287,3 +287,25 @@ fn a_login_that_ends_while_it_closes_sends_nothing_again_and_comes_to_rest() {
     assert_eq!(rig.connection.state(), State::Closed);
     assert_eq!(rig.ended.len(), 1);
 }
+
+#[test]
+fn a_look_at_the_queue_that_comes_too_late_changes_nothing() {
+    let mut rig = Rig::new(asking(false, true));
+    rig.send("one");
+    rig.flushes = false;
+    rig.open();
+    let (transport, queued) = (rig.transport(), rig.connection.queued().next().expect("one").seq);
+    let decision = |transport, drop| Decision::Queue { transport, drop, first: Vec::new() };
+    // Of another transport, while this one is looked at.
+    let other = TransportId(transport.get() + 1);
+    rig.decide(decision(other, [queued].to_vec()));
+    assert_eq!(rig.connection.queued().count(), 1);
+    rig.decide(decision(transport, Vec::new()));
+    assert_eq!(rig.written(), ["one"]);
+    // Of this one, once more.
+    rig.lose();
+    rig.send("two");
+    let queued = rig.connection.queued().last().expect("one").seq;
+    rig.decide(decision(transport, [queued].to_vec()));
+    assert_eq!(rig.connection.queued().count(), 1);
+}

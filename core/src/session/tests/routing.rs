@@ -1,7 +1,7 @@
 //! Which messages go to subscribers.
 
 use super::*;
-use crate::bus::Pattern;
+use crate::bus::{Pattern, Routing, RoutingConfig};
 use crate::session::Unrouted;
 
 fn pattern(text: &str) -> Pattern {
@@ -23,6 +23,16 @@ fn what_subscribers_want_is_theirs_and_the_rest_the_applications() {
     assert!(rig.session.unlisten(all));
     rig.hear(r#"{"type":"chat"}"#);
     assert_eq!(rig.messages(), ["no JSON", r#"{"type":"chat"}"#]);
+}
+
+#[test]
+fn the_separator_is_that_of_the_routing() {
+    let routing = RoutingConfig { separator: '/', ..RoutingConfig::default() };
+    let config = SessionConfig {
+        routing: Routing::fields(routing).expect("valid"),
+        ..SessionConfig::default()
+    };
+    assert_eq!(Rig::opened(config).session.separator(), '/');
 }
 
 #[test]

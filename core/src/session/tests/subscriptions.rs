@@ -75,6 +75,21 @@ fn a_refusal_and_a_silence_are_told_and_the_policy_decides() {
     }
 }
 
+#[test]
+fn the_queue_waits_for_confirmations_for_three_quarters_of_the_opening() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    let patience = rig.connection.config().opening.timeout / 4 * 3;
+    let confirm = Confirm::when(Matcher::new("ok", true)).timeout(Duration::from_secs(3_000));
+    rig.subscribe(symbol("a").confirm(confirm));
+    rig.lose();
+    rig.send("queued");
+    rig.reopen();
+    assert_eq!(rig.written().last().map(String::as_str), Some("+a"));
+    assert_eq!(rig.until, Some(rig.now + patience), "so long does the driver sleep");
+    rig.pass_to_deadline();
+    assert_eq!(rig.written(), ["queued"]);
+}
+
 /// The server's side of a ticker: what it was told on this transport.
 fn apply(standing: &mut BTreeMap<String, usize>, written: Vec<String>) {
     for text in written {

@@ -108,6 +108,7 @@ fn what_was_lost_with_its_transport_is_not_told() {
     subscriptions.opened();
     say(&mut subscriptions, 1);
     assert!(subscriptions.undelivered(Seq(1), Fate::Dropped(DropReason::Lost)));
+    assert!(news(&mut subscriptions).is_empty());
     subscriptions.opened();
     say(&mut subscriptions, 2);
     subscriptions.opened();
@@ -184,4 +185,28 @@ fn what_the_connection_will_not_take_is_told_and_does_not_hold_up_the_rest() {
     subscriptions.lost();
     subscriptions.opened();
     assert_eq!(say(&mut subscriptions, 2), ["+large", "+b"], "it is tried again");
+}
+
+#[test]
+fn what_cannot_be_unsaid_takes_no_room_either() {
+    let mut subscriptions = Subscriptions::new(Limits { max_live: 1, max_bytes: 4 }).unwrap();
+    subscriptions.opened();
+    for seq in 1..=3 {
+        let id = subscriptions.add(plain("a")).expect("there is room, to the byte");
+        say(&mut subscriptions, seq);
+        subscriptions.remove(id);
+        let saying = subscriptions.next_to_say().unwrap();
+        assert_eq!((saying.id, saying.what), (id, What::Unsay));
+        subscriptions.unsayable(&saying, "too large");
+        assert_eq!(news(&mut subscriptions).len(), 1);
+        assert_eq!((subscriptions.live(), subscriptions.bytes()), (0, 0));
+    }
+}
+
+#[test]
+fn what_confirms_takes_room() {
+    let mut subscriptions = table();
+    subscriptions.add(channel("a")).unwrap();
+    // `+a` and `-a`, and two matchers of `type` and `channel` with their values in quotes.
+    assert_eq!(subscriptions.bytes(), 2 + 2 + 2 * (4 + 4 + 7 + 3));
 }

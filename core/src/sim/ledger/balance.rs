@@ -1,0 +1,132 @@
+//! What must hold of the accepted messages after every event.
+
+use super::Ledger;
+use crate::config::Class;
+use crate::event::Event;
+use crate::sim::entry::{Entry, Limited, Place, Sums};
+use crate::sim::glance::{Glance, Stage};
+use crate::sim::{Moment, Verdict, demand};
+
+impl Ledger {
+    pub(in crate::sim) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, after, before, .. } = moment;
+        if before.reads_paused || after.reads_paused {
+            self.paused_at = *now;
+        }
+        let mut sums = Sums::default();
+        let mut late = 0;
+        // A message that should have ended.
+        let mut wrong = None;
+        for entry in &self.entries {
+            sums.add(entry);
+            late += usize::from(self.is_late(moment, entry));
+            if wrong.is_none() && self.is_over(moment, entry) {
+                wrong = Some(entry);
+            }
+        }
+        let again = after.queued.saturating_sub(sums.queued);
+        demand!(26, again == late || again == 0, "{again} are queued again, {late} are late");
+        if again == 0 && late > 0 && after.phase == Stage::Open {
+            let mut entries = self.entries.iter();
+            let must = entries.find(|entry| self.must_go_again(moment, entry));
+            demand!(26, must.is_none(), "{must:?} unacknowledged at {now}, and not sent again");
+        }
+        if let Some(wrong) = wrong {
+            let told = !matches!(wrong.place, Place::Flushed | Place::Acknowledged);
+            demand!(25, told, "nothing was told of {wrong:?}");
+            demand!(25, false, "{wrong:?} outlives its time at {now}");
+        }
+        if again > 0 {
+            sums = self.queue_again(moment);
+        }
+        if matches!(event, Event::Purge) {
+            let left = self.entries.iter().find(|entry| !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives a purge");
+        }
+        if let Event::Cancel(seq) = event {
+            let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives its cancellation");
+        }
+        self.counts(after, &sums)?;
+        self.limited = sums.limited;
+        let limits = &config.outbox;
+        let Limited { messages, bytes } = sums.limited;
+        let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
+        demand!(22, within, "{messages} messages and {bytes} bytes");
+        Ok(())
+    }
+
+    /// Whether a message should have ended: it is settled, or its lifetime has passed.
+    fn is_over(&self, moment: &Moment<'_>, entry: &Entry) -> bool {
+        if matches!(entry.place, Place::Flushed | Place::Acknowledged) {
+            return true;
+        }
+        let expired = entry.expires.is_some_and(|expires| expires <= moment.now);
+        let stoppable = entry.place == Place::Queued || entry.class == Class::Acknowledged;
+        // A lifetime of nothing passes at the next event.
+        expired && stoppable && moment.sent() != Some(entry.seq)
+    }
+
+    /// Whether a message has waited so long for its acknowledgement that it may be queued again.
+    fn is_late(&self, moment: &Moment<'_>, entry: &Entry) -> bool {
+        let Place::Awaiting(since) = entry.place else { return false };
+        since + moment.config.outbox.ack_timeout <= moment.now
+    }
+
+    /// Whether it must be: a pause of reading starts the wait anew.
+    fn must_go_again(&self, moment: &Moment<'_>, entry: &Entry) -> bool {
+        let Place::Awaiting(since) = entry.place else { return false };
+        since.max(self.paused_at) + moment.config.outbox.ack_timeout <= moment.now
+    }
+
+    /// Queues again what has waited too long, and adds up anew.
+    fn queue_again(&mut self, moment: &Moment<'_>) -> Sums {
+        let mut sums = Sums::default();
+        for index in 0..self.entries.len() {
+            if self.is_late(moment, &self.entries[index]) {
+                self.entries[index].place = Place::Queued;
+            }
+            sums.add(&self.entries[index]);
+        }
+        sums
+    }
+
+    fn counts(&self, after: &Glance, sums: &Sums) -> Verdict {
+        let counters = &after.counters;
+        let ended = counters.flushed
+            + counters.acknowledged
+            + counters.uncertain
+            + counters.expired
+            + counters.dropped
+            + counters.cancelled;
+        let held = (after.queued + after.in_flight) as u64;
+        let accepted = counters.accepted;
+        demand!(25, accepted == ended + held, "{accepted} accepted, {ended} ended, {held} held");
+        let pairs = [
+            ("accepted", accepted, self.last_seq),
+            ("flushed", counters.flushed, self.flushed),
+            ("acknowledged", counters.acknowledged, self.acknowledged),
+            ("uncertain", counters.uncertain, self.uncertain),
+            ("expired", counters.expired, self.expired),
+            ("dropped", counters.dropped, self.dropped),
+            ("cancelled", counters.cancelled, self.cancelled),
+            ("rejected", counters.rejected, self.rejected),
+            ("queued", after.queued as u64, sums.queued as u64),
+            ("in flight", after.in_flight as u64, (self.entries.len() - sums.queued) as u64),
+            ("bytes", after.outbox_bytes as u64, sums.bytes as u64),
+        ];
+        for (what, counted, seen) in pairs {
+            demand!(25, counted == seen, "{what}: counted {counted}, seen {seen}");
+        }
+        let unsent = sums.unsent;
+        let buffered = after.buffered_amount;
+        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
+        Ok(())
+    }
+
+    /// After a write: the count of resends, which `poll` raises.
+    pub(in crate::sim) fn resends(&self, counted: u64) -> Verdict {
+        demand!(25, counted == self.resent, "{counted} resends counted, {} seen", self.resent);
+        Ok(())
+    }
+}
