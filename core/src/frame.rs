@@ -7,12 +7,32 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
 /// The content of an application message. Cloning it counts a reference; it copies nothing.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Eq, Hash)]
+#[allow(clippy::derived_hash_with_manual_eq, reason = "what is equal has equal content")]
 pub enum Payload {
     /// UTF-8 text.
     Text(ByteString),
     /// Arbitrary bytes.
     Binary(Bytes),
+}
+
+/// Clones have the same bytes in the same place, and nobody needs to look at them.
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    core::ptr::eq(one, other) || one == other
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Payload::Text(one), Payload::Text(other)) => {
+                are_equal(one.as_bytes(), other.as_bytes())
+            }
+            (Payload::Binary(one), Payload::Binary(other)) => are_equal(one, other),
+            (Payload::Text(_), Payload::Binary(_)) | (Payload::Binary(_), Payload::Text(_)) => {
+                false
+            }
+        }
+    }
 }
 
 impl Payload {
@@ -107,7 +127,8 @@ impl From<&'static [u8]> for Payload {
 }
 
 /// One WebSocket message or control frame (RFC 6455 §5.5, §5.6).
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Eq, Hash)]
+#[allow(clippy::derived_hash_with_manual_eq, reason = "what is equal has equal content")]
 pub enum Frame {
     /// A text message.
     Text(ByteString),
@@ -119,6 +140,26 @@ pub enum Frame {
     Pong(Bytes),
     /// A close, with a code and a reason unless it was empty (RFC 6455 §5.5.1).
     Close(Option<CloseFrame>),
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Frame::Text(one), Frame::Text(other)) => are_equal(one.as_bytes(), other.as_bytes()),
+            (Frame::Binary(one), Frame::Binary(other))
+            | (Frame::Ping(one), Frame::Ping(other))
+            | (Frame::Pong(one), Frame::Pong(other)) => are_equal(one, other),
+            (Frame::Close(one), Frame::Close(other)) => one == other,
+            (
+                Frame::Text(_)
+                | Frame::Binary(_)
+                | Frame::Ping(_)
+                | Frame::Pong(_)
+                | Frame::Close(_),
+                _,
+            ) => false,
+        }
+    }
 }
 
 impl Frame {
@@ -246,6 +287,36 @@ mod tests {
     use super::*;
     use alloc::format;
     use alloc::string::String;
+
+    #[test]
+    fn what_is_equal_is_so_wherever_it_lies() {
+        let texts = [Payload::from("ab"), Payload::from(String::from("ab"))];
+        let bytes = [Payload::from(&b"ab"[..]), Payload::from(b"ab".to_vec())];
+        assert_eq!(texts[0], texts[1]);
+        assert_eq!(bytes[0], bytes[1]);
+        assert_eq!(texts[0], texts[0].clone());
+        assert_ne!(texts[0], bytes[0]);
+        assert_ne!(bytes[0], Payload::from(&b"ac"[..]));
+        let whole = Bytes::from_static(b"abab");
+        assert_ne!(Payload::from(whole.slice(..2)), Payload::from(whole.slice(..3)));
+        assert_eq!(Payload::from(whole.slice(..2)), Payload::from(whole.slice(2..)));
+        let close = |reason| Some(CloseFrame::new(1000, reason));
+        let frames = [
+            Frame::from(texts[0].clone()),
+            Frame::from(bytes[0].clone()),
+            Frame::Ping(whole.clone()),
+            Frame::Pong(whole),
+            Frame::Close(close("a")),
+            Frame::Close(close("b")),
+            Frame::Close(None),
+        ];
+        for (at, one) in frames.iter().enumerate() {
+            for (place, other) in frames.iter().enumerate() {
+                assert_eq!(*one == *other, at == place, "{one:?} {other:?}");
+            }
+        }
+        assert_ne!(Frame::Ping(Bytes::from_static(b"a")), Frame::Ping(Bytes::from_static(b"b")));
+    }
 
     #[test]
     fn debug_shows_no_content() {
