@@ -334,6 +334,11 @@ impl Session {
     fn carry_out(&mut self, door: &mut impl Door) -> bool {
         let mut told = false;
         while let Some(event) = self.orders.pop_front() {
+            // A connection that closes, or that lost the transport by itself, is left alone.
+            let open = self.transport.is_some_and(|open| door.connection().is_open_on(open));
+            if matches!(event, Event::Reconnect) && !open {
+                continue;
+            }
             if let Err(Rejected::Busy(event)) = door.handle(self.now, event) {
                 self.orders.push_front(event);
                 break;

@@ -287,3 +287,22 @@ fn a_login_that_ends_while_it_closes_sends_nothing_again_and_comes_to_rest() {
     assert_eq!(rig.connection.state(), State::Closed);
     assert_eq!(rig.ended.len(), 1);
 }
+
+#[test]
+fn what_is_due_while_a_request_is_sent_again_is_not_slept_upon() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    let confirm = Confirm::when(Matcher::new("ok", true));
+    rig.subscribe(Subscription::new("sub").confirm(confirm));
+    rig.ask(Request::call("get", None).class(crate::config::Class::Acknowledged));
+    rig.cut();
+    // It waits for the confirmation, and nobody comes before the opening has taken too long.
+    rig.now = rig.now + Duration::from_secs(60);
+    rig.session.decide(&mut rig.connection, rig.now, Decision::Taken);
+    while !matches!(
+        rig.session.poll(&mut rig.connection),
+        Output::Action(crate::action::Action::Wait { .. })
+    ) {}
+    let again = rig.session.poll(&mut rig.connection);
+    assert!(matches!(again, Output::Action(crate::action::Action::Wait { .. })), "{again:?}");
+    assert_eq!(rig.connection.state(), State::Reconnecting);
+}
