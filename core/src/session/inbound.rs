@@ -12,7 +12,8 @@ impl Session {
     pub(super) fn note(&mut self, door: &mut impl Door, notice: Notice) -> Option<Output> {
         match notice {
             Notice::Message(message) => {
-                return if self.stage == Stage::Login || self.shown > 0 {
+                let shown = self.shown > 0 && !planted!(self, LoginOvertaken);
+                return if self.stage == Stage::Login || shown {
                     self.shown += 1;
                     Some(Output::DuringLogin(message))
                 } else {
@@ -27,7 +28,7 @@ impl Session {
                 self.collect(door);
             }
             Notice::Flushed { seq, .. } => {
-                if self.requests.flushed(seq)
+                if self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
                     || self.subscriptions.flushed(seq)
                     || self.login.remove(&seq)
                 {
@@ -44,7 +45,9 @@ impl Session {
                 }
             }
             Notice::Closed(_) => {
-                self.requests.close();
+                if !planted!(self, AskedBeyondEnd) {
+                    self.requests.close();
+                }
                 self.lost();
                 self.collect(door);
                 // It is the last.
@@ -74,13 +77,16 @@ impl Session {
                     self.collect(door);
                     return None;
                 }
-                Heard::Stray { .. } => return None,
-                Heard::NotAResponse => {}
+                Heard::Stray { .. } if !planted!(self, StrayDelivered) => return None,
+                Heard::Stray { .. } | Heard::NotAResponse => {}
             }
         }
         match self.subscriptions.received(&message.payload) {
             Confirmation::NotMine => {}
             Confirmation::Confirmed { consume, .. } | Confirmation::Refused { consume, .. } => {
+                planted!(self, ConsumedUntold => if consume {
+                    self.subscriptions.poll_event();
+                });
                 self.collect(door);
                 if consume {
                     return None;
@@ -88,7 +94,9 @@ impl Session {
             }
         }
         if !self.bus.is_empty() {
-            self.matched.clear();
+            if !planted!(self, MatchedKept) {
+                self.matched.clear();
+            }
             let delivery = self.bus.route(message, &mut self.matched);
             if !self.matched.is_empty() {
                 return Some(Output::Deliver(delivery));
@@ -110,6 +118,7 @@ impl Session {
             self.order(door, Event::Cancel(seq));
         }
         while let Some(ended) = self.requests.poll_ended() {
+            planted!(self, EndedTwice => self.outputs.push_back(Output::Ended(ended.clone())));
             self.outputs.push_back(Output::Ended(ended));
         }
         while let Some(told) = self.subscriptions.poll_event() {

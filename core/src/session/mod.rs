@@ -20,6 +20,8 @@ mod door;
 mod inbound;
 mod opening;
 mod output;
+#[cfg(perennial_planted)]
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -93,6 +95,11 @@ pub struct Session {
     asked: bool,
     /// How many messages nobody wanted.
     discarded: u64,
+    #[cfg(perennial_planted)]
+    planted: Option<crate::planted::Fault>,
+    /// What was taken back, for the fault that says it once more.
+    #[cfg(perennial_planted)]
+    ghosts: Vec<crate::frame::Payload>,
 }
 
 /// Why there is no request.
@@ -133,6 +140,10 @@ impl Session {
             login: BTreeSet::new(),
             asked: false,
             discarded: 0,
+            #[cfg(perennial_planted)]
+            planted: None,
+            #[cfg(perennial_planted)]
+            ghosts: Vec::new(),
         })
     }
 
@@ -223,6 +234,8 @@ impl Session {
         request: Request,
     ) -> Result<RequestId, RequestError> {
         self.now = self.now.max(now);
+        #[cfg(perennial_planted)]
+        let request = self.misclassed(request);
         let issued =
             self.requests.issue(self.now, request.clone()).map_err(RequestError::Rejected)?;
         // An acknowledged one is sent again by the session, not by the outbox.
@@ -277,6 +290,7 @@ impl Session {
         subscription: SubscriptionId,
     ) -> bool {
         self.now = self.now.max(now);
+        planted!(self, TakenBackSaid => self.keep_ghost(subscription));
         let known = self.subscriptions.remove(subscription).is_some();
         self.advance(door);
         known
@@ -336,6 +350,7 @@ impl Session {
         while let Some(event) = self.orders.pop_front() {
             // A connection that closes, or that lost the transport by itself, is left alone.
             let open = self.transport.is_some_and(|open| door.connection().is_open_on(open));
+            let open = open || planted!(self, CloseCalledOff);
             if matches!(event, Event::Reconnect) && !open {
                 continue;
             }
@@ -350,6 +365,7 @@ impl Session {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        planted!(self, TimeoutForgotten => return self.subscriptions.deadline());
         [self.requests.deadline(), self.subscriptions.deadline(), self.waits_until()]
             .into_iter()
             .flatten()

@@ -45,7 +45,7 @@ impl Session {
         self.patience = self.now + (timeout - timeout / 4);
         self.subscriptions.opened();
         self.requests.transport_opened();
-        self.stage = if self.config.asks.login {
+        self.stage = if self.config.asks.login && !planted!(self, LoginIgnored) {
             self.outputs.push_back(Output::Login { transport });
             Stage::Login
         } else {
@@ -72,6 +72,7 @@ impl Session {
                 Stage::Subscribing => {
                     busy |= self.say(door);
                     let waits = self.subscriptions.unconfirmed() > 0 && self.now < self.patience;
+                    let waits = waits && !planted!(self, UnconfirmedReleased);
                     let left = waits || self.subscriptions.next_to_say().is_some();
                     // What could not be said may have cost the transport.
                     if left || self.stage != Stage::Subscribing {
@@ -106,12 +107,16 @@ impl Session {
     /// Says what is to be said about subscriptions, as far as there is room.
     fn say(&mut self, door: &mut impl Door) -> bool {
         let mut said = false;
+        planted!(self, TakenBackSaid => self.say_ghosts(door));
         while self.stage != Stage::Down
             && door.connection().ahead_room() > 0
             && let Some(saying) = self.subscriptions.next_to_say()
         {
             match self.send_ahead(door, saying.payload.clone()) {
-                Ok(seq) => self.subscriptions.said(self.now, &saying, seq),
+                Ok(seq) => {
+                    self.subscriptions.said(self.now, &saying, seq);
+                    planted!(self, SaidTwice => drop(self.send_ahead(door, saying.payload)));
+                }
                 Err(Rejected::Busy(_)) => break,
                 // It is lost, as will be told: the next transport sets it right.
                 Err(Rejected::NotOpen(_)) => return true,
@@ -139,7 +144,13 @@ impl Session {
                     break;
                 }
                 // The others do not wait for it, nor does the queue.
-                Err(_) => self.requests.put_off(id),
+                Err(_) => {
+                    planted!(self, AskedForEver => {
+                        self.requests.unsent(id);
+                        return true;
+                    });
+                    self.requests.put_off(id);
+                }
             }
             // Whatever it answered, the connection may have acted upon what was due.
             asked = true;
@@ -238,7 +249,9 @@ impl Session {
             }
         };
         // Nothing is said on it any more, and no other reason costs another one.
-        self.stage = Stage::Down;
+        if !planted!(self, GivenUpTwice) {
+            self.stage = Stage::Down;
+        }
         self.order(door, order);
     }
 
