@@ -181,6 +181,11 @@ impl SessionScenario {
         match step {
             SessionStep::Connection(step) => self.connection_step(step),
             SessionStep::Oblige => self.oblige(),
+            SessionStep::Cut => {
+                self.step(SessionStep::Connection(Step::Ended(Whom::Current)))?;
+                self.step(SessionStep::Oblige)?;
+                self.oblige();
+            }
             SessionStep::Hear(saying) => self.hear(saying),
             SessionStep::Subscribe(kind, patience) => {
                 self.names += 1;

@@ -28,6 +28,8 @@ pub enum SessionStep {
     /// Whatever comes next where nothing goes wrong: the dial succeeds, the login does, what was
     /// written is flushed, or else time passes to the deadline.
     Oblige,
+    /// The transport is cut off, and the next one is dialled and opens.
+    Cut,
     /// The peer says something.
     Hear(Saying),
     /// The application subscribes: one of 17 kinds, which says how that is confirmed, and for how
@@ -62,7 +64,7 @@ impl SessionStep {
     /// A step by choice.
     #[must_use]
     pub fn choose(c: &mut Choices<'_>) -> Self {
-        match c.weighted(&[50, 40, 36, 16, 6, 18, 2, 4, 4, 3, 8, 6, 6, 1]) {
+        match c.weighted(&[50, 40, 36, 16, 6, 18, 2, 4, 4, 3, 8, 6, 6, 6, 1]) {
             0 => SessionStep::Oblige,
             1 => SessionStep::Connection(Step::choose(c)),
             2 => SessionStep::Hear(saying(c)),
@@ -76,6 +78,7 @@ impl SessionStep {
             10 => SessionStep::Login(c.chance(50), c.below(3) as u8, c.byte()),
             11 => SessionStep::Look(c.chance(500)),
             12 => SessionStep::LookAtQueue(c.byte(), c.chance(500)),
+            13 => SessionStep::Cut,
             _ => match c.below(20) {
                 0 => SessionStep::Leave,
                 1..=8 => SessionStep::Burst(c.byte(), c.below(4) as u8),
