@@ -16,6 +16,10 @@ use crate::engine::{Engine, Parts, ToInbox, Turn};
 
 /// How many turns are taken before the executor's other tasks have theirs.
 const TURNS: usize = 16;
+/// For how long more messages may come together after two turns that had much to do.
+const LINGER: Duration = Duration::from_micros(50);
+/// How often in a row there may be none.
+const PAUSES: u32 = 3;
 /// A timer that fires so much after the deadline is not set anew: timers are no more exact.
 const SLACK: Duration = Duration::from_millis(1);
 
@@ -32,12 +36,24 @@ pub struct Driver<R: Runtime> {
     alarm: Arc<Signal>,
     alarm_waker: Waker,
     closed: Option<Closed>,
+    /// How many turns in a row had much to do.
+    much: u32,
+    /// It gives way to those who send: two threads that hand over one message after the other under
+    /// one lock take longer than one of them.
+    way: Option<Way>,
 }
 
 /// A timer that runs.
 struct Timer {
     fires: StdInstant,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// How those who send make use of the way.
+struct Way {
+    until: StdInstant,
+    sends: u32,
+    pauses: u32,
 }
 
 // Nothing in it is pinned in place.
@@ -49,7 +65,7 @@ impl<R: Runtime> Driver<R> {
         let alarm = Signal::new(&dialer.task);
         let alarm_waker = Waker::from(Arc::clone(&alarm));
         let engine = Engine::new(parts, dialer, sink);
-        Self { engine, timer: None, alarm, alarm_waker, closed: None }
+        Self { engine, timer: None, alarm, alarm_waker, closed: None, much: 0, way: None }
     }
 
     /// Has the next turn look at what may be ready.
@@ -59,6 +75,24 @@ impl<R: Runtime> Driver<R> {
             let (readable, writable) = link.socket().readiness();
             link.fired(readable, writable);
         }
+    }
+
+    /// Lets those who send go on.
+    fn give_way(&mut self) {
+        let until = StdInstant::now().checked_add(LINGER);
+        self.way = until.map(|until| Way { until, sends: self.engine.sends(), pauses: 0 });
+    }
+
+    /// Whether somebody goes on.
+    fn gives_way(&mut self) -> bool {
+        let Some(way) = &mut self.way else { return false };
+        let sends = self.engine.sends();
+        way.pauses = if sends == way.sends { way.pauses + 1 } else { 0 };
+        way.sends = sends;
+        if way.pauses == PAUSES || StdInstant::now() >= way.until {
+            self.way = None;
+        }
+        self.way.is_some()
     }
 
     /// Sleeps until a deadline of the state machine, or of the dial. `now` is how late it is.
@@ -110,6 +144,10 @@ impl<R: Runtime> Future for Driver<R> {
         if let Some(closed) = &this.closed {
             return Poll::Ready(closed.clone());
         }
+        if this.gives_way() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let span = this.engine.span();
         let _entered = span.enter();
         // Before anything is looked at, or what becomes ready meanwhile would wake nobody.
@@ -117,7 +155,14 @@ impl<R: Runtime> Future for Driver<R> {
         this.look();
         for _ in 0..TURNS {
             match this.engine.turn(cx.waker()) {
-                Turn::Busy => {}
+                Turn::Busy => {
+                    this.much = if this.engine.did_much() { this.much + 1 } else { 0 };
+                    if this.much >= 2 {
+                        this.much = 1;
+                        this.give_way();
+                        break;
+                    }
+                }
                 // The application's task was woken, and is before this one.
                 Turn::Told => break,
                 Turn::Idle(now, until) => match this.sleep(now, until) {

@@ -9,7 +9,7 @@ use mio::{Events, Poll, Token};
 use perennial_core::{Closed, Instant};
 
 use super::connect::Sockets;
-use crate::engine::{Engine, Parts, Shared, Sink, Turn};
+use crate::engine::{Engine, Parts, Shared, Sink, Turn, Written};
 
 /// Drives one connection, on whichever thread has it.
 pub(super) struct Driver<S> {
@@ -89,6 +89,17 @@ impl<S: Sink> Driver<S> {
     pub(super) fn turn(&mut self, waker: &Waker) -> Turn {
         let _entered = self.span.enter();
         self.engine.turn(waker)
+    }
+
+    /// As [`Engine::write_out`].
+    pub(super) fn write_out(&mut self) -> Written {
+        let _entered = self.span.enter();
+        self.engine.write_out()
+    }
+
+    /// As [`Engine::did_much`].
+    pub(super) fn did_much(&self) -> bool {
+        self.engine.did_much()
     }
 
     /// Whether it is about to connect, and so has deadlines of its own.

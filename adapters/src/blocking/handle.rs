@@ -30,6 +30,9 @@ pub(super) enum Who {
     Seat(Arc<Seat>),
 }
 
+/// After so many messages a sender writes what waits, where that is left to it.
+const LOAD: u32 = 512;
+
 /// How long a sender waits for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
@@ -83,11 +86,15 @@ impl Handle {
     }
 
     fn offer(&self, mut message: Outgoing, patience: Patience) -> Result<Seq, SendError> {
+        let mut may_unload = true;
         let mut core = self.shared().lock();
         loop {
             let error = match self.control.offer(&mut core, message) {
                 Ok(seq) => {
                     self.release(core);
+                    if self.shared().sends().is_multiple_of(LOAD) {
+                        self.unload();
+                    }
                     return Ok(seq);
                 }
                 Err(error) => error,
@@ -104,7 +111,14 @@ impl Handle {
                 Patience::Until(deadline) => Some(deadline),
             };
             message = error.message;
-            core = self.await_change(core, deadline);
+            if may_unload {
+                drop(core);
+                may_unload = self.unload();
+                core = self.shared().lock();
+            } else {
+                core = self.await_change(core, deadline);
+                may_unload = true;
+            }
         }
     }
 
@@ -159,6 +173,11 @@ impl Handle {
         if !self.seat().is_some_and(help) {
             driver.wake();
         }
+    }
+
+    /// Writes what waits, if that is left to those who send.
+    fn unload(&self) -> bool {
+        self.seat().is_some_and(Seat::unload)
     }
 
     /// Waits until something has changed. Who waits for that does not drive.

@@ -1,7 +1,7 @@
 //! Who drives a client's connection: a thread of its own, or the caller while it waits for messages.
 //!
 //! There is one driver, and whoever drives has taken it from the [`Seat`]: nobody else can take a
-//! turn or sleep in the poller meanwhile. There are two modes:
+//! turn or sleep in the poller meanwhile. There are three modes:
 //!
 //! * **Slow.** The thread has the driver and sleeps in the poller. The caller waits for the inbox.
 //! * **Fast.** The caller takes the driver for as long as it waits, so that a message comes about on
@@ -9,17 +9,26 @@
 //!   takes a turn, and so does the fetch that makes room in a full inbox. For all else the thread is
 //!   called.
 //!
+//! * **Loading.** For those who send without pause, so that no two threads hand over one message after
+//!   the other under one lock. Nobody has the driver. Who sends writes what waits whenever that is
+//!   much, and does nothing else; the thread looks every [`LINGER`] whether anybody does. It takes a
+//!   turn if nobody has, and now and then all the same, for what there is besides writing. This begins
+//!   when the thread finds much to write in two turns, and ends when it finds little, or when
+//!   somebody waits.
+//!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
 //! makes it slow again if the caller has not come since: because it does something else, or because
 //! it waits in vain. The caller itself sets no alarm for that, which would cost it more than all of
 //! this does. Either ends it when there is so much to do that two threads do it sooner.
 //!
 //! Why nothing is missed: a driver is put back only if its last turn found nothing to do and left
-//! the seat as its waker, or else the thread is told. A call notes itself in `called` under the
+//! the seat as its waker, or else the thread is told, or looks by itself. A call notes itself in `called` under the
 //! lock; then it wakes the thread if the driver is there, and the poller if not. Whoever puts the
 //! driver back looks at `called` under the same lock.
 //!
 //! The state's lock is the last one to be taken: nothing else is locked or dropped under it.
+
+mod driving;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,14 +38,20 @@ use std::time::{Duration, Instant as StdInstant};
 
 use perennial_core::Instant;
 
-use super::driver::{Call, Driver, Woken};
+use driving::Driving;
+
+use super::driver::{Call, Driver};
 use crate::clock::Clock;
-use crate::engine::{ToInbox, Turn};
+use crate::engine::ToInbox;
 
 /// How often the thread looks whether the caller comes.
 const TICK: Duration = Duration::from_millis(5);
 /// How many turns in a row may find something to do before that is left to the thread.
 const TURNS: u32 = 8;
+/// How long the thread leaves the writing to those who send.
+const LINGER: Duration = Duration::from_micros(100);
+/// How often in a row it may find that they do.
+const LINGERS: u32 = 4;
 
 /// Where the driver is when nobody drives.
 #[derive(Debug)]
@@ -68,6 +83,10 @@ struct State {
     answers: bool,
     /// The caller waits until the driver is put back.
     caller_waits: bool,
+    /// The writing is left to those who send. The driver is awake, as far as anybody else knows.
+    loading: bool,
+    /// How often somebody has written.
+    loads: u64,
 }
 
 /// A driver that nobody has.
@@ -141,6 +160,8 @@ impl Seat {
             seen: false,
             answers: false,
             caller_waits: false,
+            loading: false,
+            loads: 0,
         };
         let (to_thread, to_caller) = (Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), to_thread, to_caller, call, clock }
@@ -160,8 +181,11 @@ impl Seat {
         self.slow_down(&mut self.lock());
     }
 
-    /// Ends the fast mode, whoever drives.
+    /// Ends the fast mode, whoever drives, and the loading.
     fn slow_down(&self, state: &mut State) {
+        if std::mem::take(&mut state.loading) {
+            self.to_thread.notify_one();
+        }
         if !std::mem::take(&mut state.fast) {
             return;
         }
@@ -189,7 +213,19 @@ impl Seat {
     /// Waits until the thread must drive.
     fn await_turn(self: &Arc<Self>) -> Option<(Driving<'_>, Rest)> {
         let mut state = self.lock();
+        let mut attended = 0_u32;
         while !state.over {
+            if state.loading {
+                let loads = state.loads;
+                let waited = self.to_thread.wait_timeout(state, LINGER);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                attended = if state.loads == loads { 0 } else { attended + 1 };
+                let is_well = state.loading && !state.called && (1..=LINGERS).contains(&attended);
+                if state.vacant.is_some() && !is_well {
+                    return self.take(state);
+                }
+                continue;
+            }
             let mut wait = TICK;
             if let Some(vacant) = &state.vacant {
                 let left = match vacant.rest {
@@ -234,6 +270,9 @@ impl Seat {
         found: impl FnMut() -> bool,
     ) -> Visit {
         let mut state = self.lock();
+        if std::mem::take(&mut state.loading) {
+            self.to_thread.notify_one();
+        }
         if asks && !state.fast && !state.over {
             state.fast = true;
             if state.vacant.is_none() {
@@ -288,6 +327,17 @@ impl Seat {
         state.fast && self.drive_on(state)
     }
 
+    /// Writes what waits, if that is left to those who send. Returns whether something was written.
+    pub(super) fn unload(self: &Arc<Self>) -> bool {
+        let state = self.lock();
+        if !state.loading {
+            return false;
+        }
+        let Some((driving, _)) = self.take(state) else { return false };
+        // As with a visit.
+        catch_unwind(AssertUnwindSafe(|| driving.unload())).unwrap_or(false)
+    }
+
     fn drive_on(self: &Arc<Self>, state: MutexGuard<'_, State>) -> bool {
         let Some((driving, _)) = self.take(state) else { return false };
         // As with a visit.
@@ -310,182 +360,5 @@ impl Wake for Seat {
             drop(state);
             self.call.call();
         }
-    }
-}
-
-/// The driver, taken. It is over if it is not put back.
-struct Driving<'a> {
-    seat: &'a Arc<Seat>,
-    driver: Option<Box<Driver<ToInbox>>>,
-    waker: Waker,
-}
-
-/// After a turn.
-enum Next {
-    Busy,
-    Idle(Instant, Option<Instant>),
-    Over,
-}
-
-impl Driving<'_> {
-    fn turn(&mut self) -> Next {
-        match self.driver.as_mut().map(|driver| driver.turn(&self.waker)) {
-            Some(Turn::Busy | Turn::Told) => Next::Busy,
-            Some(Turn::Idle(now, until)) => Next::Idle(now, until),
-            Some(Turn::Over(_)) | None => Next::Over,
-        }
-    }
-
-    /// Sleeps. `None` if it cannot.
-    fn sleep(
-        &mut self,
-        now: Instant,
-        until: Option<Instant>,
-        most: Option<Duration>,
-    ) -> Option<Woken> {
-        let driver = self.driver.as_mut()?;
-        match driver.sleep(now, until, most) {
-            Ok(woken) => {
-                if woken == Woken::ByCall {
-                    // The next turn looks.
-                    self.seat.lock().called = false;
-                }
-                Some(woken)
-            }
-            Err(error) => {
-                driver.fail(&error);
-                None
-            }
-        }
-    }
-
-    /// Puts the driver back.
-    fn put_back(mut self, rest: Rest, change: impl FnOnce(&mut State)) {
-        let Some(driver) = self.driver.take() else { return };
-        let is_dialing = driver.is_dialing();
-        let mut state = self.seat.lock();
-        change(&mut state);
-        // Someone must wait for several sockets, and watch the time.
-        state.fast &= !is_dialing;
-        let is_due = match rest {
-            Rest::Busy => true,
-            Rest::Idle(now, until) => until.is_some_and(|until| until.since(now) < TICK),
-        };
-        state.driving = None;
-        state.vacant = Some(Vacant { driver, rest });
-        if is_due || state.called || !state.fast {
-            self.seat.to_thread.notify_one();
-        }
-        self.seat.release_caller(&mut state);
-    }
-
-    /// The thread's part: all of it while it is slow, and what it was called for while it is fast.
-    fn drive_on_thread(mut self) {
-        let mut busy = 0_u32;
-        loop {
-            match self.turn() {
-                Next::Over => return,
-                Next::Busy => {
-                    busy = busy.wrapping_add(1);
-                    if busy.is_multiple_of(TURNS) {
-                        self.seat.leave_to_thread();
-                    }
-                }
-                Next::Idle(now, until) => {
-                    busy = 0;
-                    if self.seat.lock().fast {
-                        let is_dialing = self.driver.as_ref().is_some_and(|d| d.is_dialing());
-                        if !is_dialing {
-                            return self.put_back(Rest::Idle(now, until), |_| ());
-                        }
-                        self.seat.leave_to_thread();
-                    }
-                    if self.sleep(now, until, None).is_none() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The caller's part: until it has found something.
-    fn drive_until(
-        mut self,
-        rest: Rest,
-        mut limit: Limit,
-        mut found: impl FnMut() -> bool,
-    ) -> Visit {
-        let leave = |state: &mut State| {
-            state.seen = true;
-            state.answers = true;
-        };
-        let mut next = match rest {
-            Rest::Busy => self.turn(),
-            Rest::Idle(_, until) => Next::Idle(self.seat.clock.now(), until),
-        };
-        let mut busy = 0_u32;
-        let mut woken = None;
-        loop {
-            match next {
-                // The inbox has the end in it.
-                Next::Over => return Visit::Found,
-                Next::Busy => {
-                    busy += 1;
-                    if busy.is_multiple_of(TURNS) && found() {
-                        self.put_back(Rest::Busy, |state| state.fast = false);
-                        return Visit::Found;
-                    }
-                }
-                Next::Idle(now, until) => {
-                    busy = 0;
-                    if found() {
-                        self.put_back(Rest::Idle(now, until), leave);
-                        return Visit::Found;
-                    }
-                    if woken.is_some() {
-                        limit.look();
-                    }
-                    if limit.has_passed() {
-                        self.put_back(Rest::Idle(now, until), |state| state.seen = true);
-                        return Visit::Late;
-                    }
-                    if woken == Some(Woken::ByCall) && !self.seat.lock().fast {
-                        self.put_back(Rest::Idle(now, until), |_| ());
-                        return Visit::Slow;
-                    }
-                    woken = self.sleep(now, until, limit.left);
-                    if woken.is_none() {
-                        return Visit::Found;
-                    }
-                }
-            }
-            next = self.turn();
-        }
-    }
-
-    /// Takes turns until there is nothing to do.
-    fn drive_on(mut self) {
-        for _ in 0..TURNS {
-            match self.turn() {
-                Next::Over => return,
-                Next::Busy => {}
-                Next::Idle(now, until) => return self.put_back(Rest::Idle(now, until), |_| ()),
-            }
-        }
-        self.put_back(Rest::Busy, |_| ());
-    }
-}
-
-impl Drop for Driving<'_> {
-    fn drop(&mut self) {
-        let Some(driver) = self.driver.take() else { return };
-        // Releases whoever waits for an end that was not reached.
-        drop(driver);
-        let mut state = self.seat.lock();
-        state.over = true;
-        state.fast = false;
-        state.driving = None;
-        self.seat.to_thread.notify_one();
-        self.seat.release_caller(&mut state);
     }
 }

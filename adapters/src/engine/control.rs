@@ -55,7 +55,10 @@ impl Control {
             core.feed(Event::Send(message))
         };
         match result {
-            Ok(Accepted::Message(seq)) => Ok(seq),
+            Ok(Accepted::Message(seq)) => {
+                core.note_send();
+                Ok(seq)
+            }
             Ok(Accepted::Done | Accepted::Stale) => {
                 unreachable!("the core names every message that it takes")
             }

@@ -25,6 +25,15 @@ impl Deed {
             Action::Wait { .. } => return Err(None),
         })
     }
+
+    /// Whether it is to write a frame.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn is_write(&self) -> bool {
+        match self {
+            Deed::Write { .. } => true,
+            Deed::Dial { .. } | Deed::Abort { .. } => false,
+        }
+    }
 }
 
 #[cfg(test)]

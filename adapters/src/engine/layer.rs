@@ -16,8 +16,9 @@ use perennial_core::subscriptions::{
 use perennial_core::{Accepted, Action, BuiltIn, Connection, Event, Instant, Notice, Rejected};
 
 use super::hooks::Ask;
-use super::mailbox::{Capacity, Congestion, Mail, Post, Said, Verdict, mailbox};
+use super::mailbox::{Capacity, Mail, Said, mailbox};
 use super::recording::Recording;
+use super::shelf::{Post, Shelf, Verdict};
 use super::slot::Slot;
 use crate::opening::Waiting;
 
@@ -64,7 +65,8 @@ pub(crate) struct Layer {
     posts: Vec<(SubscriberId, Post<Arc<Delivery>>)>,
     slots: BTreeMap<RequestId, Arc<Slot<Outcome>>>,
     standings: BTreeMap<SubscriptionId, Standing>,
-    congestion: Congestion,
+    /// Where the mailboxes of all of them are.
+    shelf: Shelf<Arc<Delivery>>,
     asks: Vec<Ask>,
     /// Whether what goes to subscribers is shown to others as well, and what did.
     keeps_routed: bool,
@@ -82,7 +84,7 @@ impl Layer {
             posts: Vec::new(),
             slots: BTreeMap::new(),
             standings: BTreeMap::new(),
-            congestion: Congestion::default(),
+            shelf: Shelf::default(),
             asks: Vec::new(),
             keeps_routed: false,
             routed: Vec::new(),
@@ -143,6 +145,7 @@ impl Layer {
         let mut left = Vec::new();
         // Both are in the order of the names, so that one is looked for only behind the one before.
         let mut posts = &self.posts[..];
+        let mut sorting = self.shelf.lock();
         for id in self.session.matched() {
             if posts.first().is_none_or(|(first, _)| first != id) {
                 posts = &posts[posts.partition_point(|(other, _)| other < id)..];
@@ -152,13 +155,14 @@ impl Layer {
                 continue;
             };
             posts = rest;
-            let pushed = post.push(Arc::clone(&delivery), size);
+            let pushed = sorting.put(post, Arc::clone(&delivery), size);
             self.calls.extend(pushed.wake);
             match pushed.verdict {
                 Verdict::Taken | Verdict::Full => {}
                 Verdict::Over => left.push(*id),
             }
         }
+        drop(sorting);
         left.into_iter().for_each(|id| self.unlisten(id));
     }
 
@@ -186,7 +190,7 @@ impl Layer {
 
     /// Whether a subscriber has reading stopped.
     pub(super) fn is_congested(&self) -> bool {
-        self.congestion.is_any()
+        self.shelf.is_congested()
     }
 
     /// Whether anybody is to be called, or told that something has changed.
@@ -235,7 +239,7 @@ impl Layer {
         say: impl Fn(SubscriberId, Said) + Send + Sync + 'static,
     ) -> Mail<Arc<Delivery>> {
         let id = self.session.listen(pattern);
-        let (post, mail) = mailbox(capacity, &self.congestion, move |said| say(id, said));
+        let (post, mail) = mailbox(capacity, &self.shelf, move |said| say(id, said));
         self.posts.push((id, post));
         if over {
             self.unlisten(id);

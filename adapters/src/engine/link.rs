@@ -123,6 +123,12 @@ impl<S: Socket> Link<S> {
         self.dirty
     }
 
+    /// Whether the kernel has taken less than there was.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     /// Whether the peer keeps asking for answers that it does not read.
     fn is_choked(&self) -> bool {
         let waiting = self.end.saturating_sub(self.socket.get_ref().accepted());

@@ -6,14 +6,15 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(any(feature = "blocking", test))]
+use std::sync::Arc;
 #[cfg(any(feature = "async", test))]
 use std::task::Context;
 use std::task::{Poll, Waker};
 #[cfg(any(feature = "blocking", test))]
 use std::time::{Duration, Instant};
 
+use super::shelf::{End, Post, Shelf};
 #[cfg(any(feature = "blocking", test))]
 use super::signal::Signal;
 use crate::error::Lagged;
@@ -50,26 +51,6 @@ impl Default for Capacity {
     }
 }
 
-/// How many mailboxes of one connection have it stop reading.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Congestion(Arc<AtomicUsize>);
-
-impl Congestion {
-    /// Whether any of them does.
-    pub(crate) fn is_any(&self) -> bool {
-        self.0.load(Ordering::Acquire) > 0
-    }
-
-    fn enter(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Returns whether that was the last one.
-    fn leave(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
-    }
-}
-
 /// What the subscriber's end has to say to the driver. It says so on the subscriber's thread or in
 /// its task, and holds no lock meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,86 +63,24 @@ pub(crate) enum Said {
 
 type Say = Box<dyn Fn(Said) + Send + Sync>;
 
-/// What putting something in came to.
-#[derive(Debug)]
-#[must_use = "somebody may have to be woken"]
-pub(crate) struct Pushed {
-    pub(crate) verdict: Verdict,
-    /// To be called when no lock is held.
-    pub(crate) wake: Option<Waker>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It was taken.
-    Taken,
-    /// It was taken, and the driver is to stop reading until it hears of [`Said::Room`].
-    Full,
-    /// It was not taken, and nothing ever will be: the subscriber is gone, or was cut off now or
-    /// before.
-    Over,
-}
-
 /// How many are fetched under one lock at most.
 const BATCH: usize = 64;
 
-/// Between the driver and one subscriber.
-struct Mailbox<T> {
-    held: Mutex<Held<T>>,
-    capacity: Capacity,
-    /// How much is fetched under one lock: a quarter of what is held, so that what the subscriber
-    /// has taken out and not seen yet adds no more than that.
-    batch: usize,
-    congestion: Congestion,
-}
-
-struct Held<T> {
-    /// Each with its size.
-    queue: VecDeque<(T, usize)>,
-    bytes: usize,
-    /// How many made room since the last were fetched.
-    missed: u64,
-    /// The driver has stopped reading because of this one.
-    stops: bool,
-    end: Option<End>,
-    /// Who fetches, if it waits and was not woken yet.
-    waiting: Option<Waker>,
-}
-
-/// Why nothing more comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Closed,
-    Lagged,
-    /// There is nobody to fetch it.
-    Left,
-}
-
-/// A mailbox: the driver's end and the subscriber's.
+/// A mailbox on a shelf: the driver's end and the subscriber's.
 pub(crate) fn mailbox<T>(
     capacity: Capacity,
-    congestion: &Congestion,
+    shelf: &Shelf<T>,
     say: impl Fn(Said) + Send + Sync + 'static,
 ) -> (Post<T>, Mail<T>) {
     let capacity =
         Capacity { messages: capacity.messages.max(1), bytes: capacity.bytes.max(1), ..capacity };
-    let held = Held {
-        queue: VecDeque::new(),
-        bytes: 0,
-        missed: 0,
-        stops: false,
-        end: None,
-        waiting: None,
-    };
-    let mailbox = Arc::new(Mailbox {
-        held: Mutex::new(held),
-        capacity,
-        batch: (capacity.messages / 4).clamp(1, BATCH),
-        congestion: congestion.clone(),
-    });
+    let post = shelf.open(capacity);
     let mail = Mail {
-        mailbox: Arc::clone(&mailbox),
+        shelf: shelf.clone(),
+        place: post.place(),
+        most: Most { messages: (capacity.messages / 4).clamp(1, BATCH), bytes: capacity.bytes / 4 },
         batch: VecDeque::new(),
+        empty_since: None,
         missed: 0,
         missed_next: 0,
         ended: false,
@@ -169,112 +88,24 @@ pub(crate) fn mailbox<T>(
         signal: None,
         say: Box::new(say),
     };
-    (Post(mailbox), mail)
+    (post, mail)
 }
 
-impl<T> Mailbox<T> {
-    fn lock(&self) -> MutexGuard<'_, Held<T>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether one of the limits is reached, each divided by `part`.
-    fn is_full(&self, held: &Held<T>, part: usize) -> bool {
-        held.queue.len() > (self.capacity.messages - 1) / part
-            || held.bytes > (self.capacity.bytes - 1) / part
-    }
-
-    /// Whether there is no room for so many bytes more.
-    fn lacks_room(&self, held: &Held<T>, size: usize) -> bool {
-        !held.queue.is_empty()
-            && (held.queue.len() >= self.capacity.messages
-                || held.bytes.saturating_add(size) > self.capacity.bytes)
-    }
-}
-
-/// The driver's end. Dropping it closes, and wakes the subscriber: see [`close`](Self::close).
-pub(crate) struct Post<T>(Arc<Mailbox<T>>);
-
-impl<T> Post<T> {
-    /// Puts something of `size` bytes in, without waiting.
-    pub(crate) fn push(&self, item: T, size: usize) -> Pushed {
-        let mailbox = &*self.0;
-        let mut held = mailbox.lock();
-        if held.end.is_some() {
-            return Pushed { verdict: Verdict::Over, wake: None };
-        }
-        match mailbox.capacity.slow {
-            SlowConsumer::Block => {}
-            SlowConsumer::DropOldest => {
-                while mailbox.lacks_room(&held, size) && held.pop().is_some() {
-                    held.missed += 1;
-                }
-            }
-            SlowConsumer::Disconnect => {
-                if mailbox.lacks_room(&held, size) {
-                    held.end = Some(End::Lagged);
-                    return Pushed { verdict: Verdict::Over, wake: held.waiting.take() };
-                }
-            }
-        }
-        held.queue.push_back((item, size));
-        held.bytes = held.bytes.saturating_add(size);
-        let mut verdict = Verdict::Taken;
-        if mailbox.capacity.slow == SlowConsumer::Block && (held.stops || mailbox.is_full(&held, 1))
-        {
-            verdict = Verdict::Full;
-            if !mem::replace(&mut held.stops, true) {
-                mailbox.congestion.enter();
-            }
-        }
-        Pushed { verdict, wake: held.waiting.take() }
-    }
-
-    /// Nothing more will come. What is held is still fetched. Returns whom to wake, when no lock is
-    /// held.
-    pub(crate) fn close(&self) -> Option<Waker> {
-        let mut held = self.0.lock();
-        held.end.get_or_insert(End::Closed);
-        held.waiting.take()
-    }
-}
-
-impl<T> Drop for Post<T> {
-    fn drop(&mut self) {
-        if let Some(waker) = self.close() {
-            waker.wake();
-        }
-    }
-}
-
-impl<T> fmt::Debug for Post<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// What was held may be secret, and is not shown.
-impl<T> fmt::Debug for Mailbox<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = self.lock();
-        f.debug_struct("Mailbox")
-            .field("messages", &held.queue.len())
-            .field("bytes", &held.bytes)
-            .field("end", &held.end)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> Held<T> {
-    fn pop(&mut self) -> Option<(T, usize)> {
-        let front = self.queue.pop_front()?;
-        self.bytes -= front.1;
-        Some(front)
-    }
+/// How much is fetched under one lock: a quarter of what is held, so that what the subscriber has
+/// taken out and not seen yet adds no more than that.
+#[derive(Clone, Copy, Debug)]
+struct Most {
+    messages: usize,
+    bytes: usize,
 }
 
 /// The subscriber's end. Dropping it drops what it holds, and tells the driver.
 pub(crate) struct Mail<T> {
-    mailbox: Arc<Mailbox<T>>,
+    shelf: Shelf<T>,
+    place: usize,
+    most: Most,
+    /// Since when there is nothing to fetch, by the count of the shelf.
+    empty_since: Option<u64>,
     /// What was fetched together, and is handed out one by one.
     batch: VecDeque<(T, usize)>,
     /// How many were missed before the one handed out last.
@@ -368,38 +199,45 @@ impl<T> Mail<T> {
 
     /// The next batch in the place of one that was used up, or the end.
     fn fetch(&mut self, waker: Option<&Waker>) -> Poll<Option<End>> {
-        let mailbox = &*self.mailbox;
-        let mut held = mailbox.lock();
+        // Who looks again and again, and would not wait, keeps nobody from the lock.
+        if waker.is_none() && self.empty_since.is_some_and(|since| since == self.shelf.rounds()) {
+            return Poll::Pending;
+        }
+        let mut sorting = self.shelf.lock();
+        let held = sorting.held(self.place);
         if held.queue.is_empty() {
             if let Some(end) = held.end {
                 return Poll::Ready(Some(end));
             }
-            match (&mut held.waiting, waker) {
-                (Some(waiting), Some(waker)) => waiting.clone_from(waker),
-                (waiting, Some(waker)) => *waiting = Some(waker.clone()),
-                (_, None) => {}
-            }
+            let replaced = match waker {
+                Some(waker) if !held.waiting.as_ref().is_some_and(|old| old.will_wake(waker)) => {
+                    held.waiting.replace(waker.clone())
+                }
+                Some(_) | None => None,
+            };
+            self.empty_since = Some(self.shelf.rounds());
+            drop(sorting);
+            drop(replaced);
             return Poll::Pending;
         }
         self.missed_next = mem::take(&mut held.missed);
-        let most = mailbox.capacity.bytes / 4;
-        if held.queue.len() <= mailbox.batch && held.bytes <= most {
+        if held.queue.len() <= self.most.messages && held.bytes <= self.most.bytes {
             mem::swap(&mut held.queue, &mut self.batch);
             held.bytes = 0;
         } else {
             let mut bytes = 0;
-            while self.batch.len() < mailbox.batch
-                && (self.batch.is_empty() || bytes <= most)
+            while self.batch.len() < self.most.messages
+                && (self.batch.is_empty() || bytes <= self.most.bytes)
                 && let Some(front) = held.pop()
             {
                 bytes += front.1;
                 self.batch.push_back(front);
             }
         }
-        let has_room = held.stops && !mailbox.is_full(&held, 2);
+        let has_room = held.stops && !held.is_full(2);
         held.stops &= !has_room;
-        drop(held);
-        if has_room && mailbox.congestion.leave() {
+        drop(sorting);
+        if has_room && self.shelf.has_room() {
             (self.say)(Said::Room);
         }
         Poll::Ready(None)
@@ -431,15 +269,16 @@ impl<T> Unpin for Mail<T> {}
 
 impl<T> Drop for Mail<T> {
     fn drop(&mut self) {
-        let mut held = self.mailbox.lock();
+        let mut sorting = self.shelf.lock();
+        let held = sorting.held(self.place);
         let was_open = held.end.replace(End::Left).is_none();
-        let queue = mem::take(&mut held.queue);
+        let own = (mem::take(&mut held.queue), held.waiting.take());
         held.bytes = 0;
-        held.waiting = None;
         let stopped = mem::take(&mut held.stops);
-        drop(held);
-        drop(queue);
-        if stopped && self.mailbox.congestion.leave() {
+        sorting.leave_as_subscriber(self.place);
+        drop(sorting);
+        drop(own);
+        if stopped && self.shelf.has_room() {
             (self.say)(Said::Room);
         }
         if was_open {
@@ -451,7 +290,7 @@ impl<T> Drop for Mail<T> {
 impl<T> fmt::Debug for Mail<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail")
-            .field("mailbox", &self.mailbox)
+            .field("mailbox", self.shelf.lock().held(self.place))
             .field("fetched", &self.batch.len())
             .finish_non_exhaustive()
     }

@@ -25,6 +25,7 @@ mod race;
 mod recording;
 mod route;
 mod shared;
+mod shelf;
 #[cfg(any(feature = "blocking", test))]
 mod signal;
 mod sink;
@@ -67,5 +68,7 @@ pub(crate) use shared::Shared;
 #[cfg(feature = "blocking")]
 pub(crate) use sink::Sink;
 pub(crate) use sink::ToInbox;
+#[cfg(feature = "blocking")]
+pub(crate) use turn::Written;
 pub(crate) use turn::{Engine, Parts, RetryHook, Turn};
 pub use view::{Snapshot, View};

@@ -2,6 +2,7 @@
 //! is woken.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -33,6 +34,9 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox,
     pub(crate) board: Board,
     pub(crate) listeners: Listeners,
+    /// How many messages were sent. Beside the lock, so that a driver that gives way to those who
+    /// have it may look.
+    sends: AtomicU32,
 }
 
 /// Access to the core. Those who are to be woken are called when the lock is released, so that a
@@ -92,7 +96,7 @@ impl Shared {
         listeners: Listeners,
     ) -> Self {
         let (core, changed) = (Mutex::new(core), Condvar::new());
-        Self { core, changed, clock, inbox, board, listeners }
+        Self { core, changed, clock, inbox, board, listeners, sends: AtomicU32::new(0) }
     }
 
     /// The state machine. A panic of a thread that held it cannot have left it half changed in a
@@ -104,6 +108,11 @@ impl Shared {
 
     pub(crate) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// How many messages were sent, modulo 2^32.
+    pub(crate) fn sends(&self) -> u32 {
+        self.sends.load(Ordering::Relaxed)
     }
 
     /// The next notice of a batch, or of the batch after it, if there is one already.
@@ -184,6 +193,13 @@ impl Access<'_> {
         self.crowded |= matches!(result, Err(Rejected::Busy(_)));
         self.rouse();
         result
+    }
+
+    /// Notes that a message was sent.
+    pub(crate) fn note_send(&self) {
+        // Nobody else writes it: whoever does has the lock.
+        let sends = self.shared.sends().wrapping_add(1);
+        self.shared.sends.store(sends, Ordering::Relaxed);
     }
 
     /// Asks the peer something on behalf of the application.
@@ -304,7 +320,7 @@ mod tests {
     use perennial_core::session::{Session, SessionConfig};
     use perennial_core::{BuiltIn, Config, Connection};
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
     use std::task::Wake;
     use std::thread;
     use std::time::Instant as StdInstant;

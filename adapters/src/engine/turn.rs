@@ -4,32 +4,40 @@
 //! what to do (`consult`); do it, and flush once (`act`). When a turn found nothing to do, the
 //! driver around it sleeps until a socket is ready, a deadline comes or a handle calls.
 
+mod dialling;
+mod telling;
+mod writing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
 use perennial_core::session::Decision;
 use perennial_core::{
-    Action, Capabilities, CloseFrame, Closed, Config, DialFailure, End, EndKind, Event, Instant,
-    Notice, Rejected, RetryChoice, TransportId, code,
+    Action, CloseFrame, Closed, Config, End, EndKind, Event, Instant, Notice, Rejected,
+    RetryChoice, TransportId, code,
 };
-use tungstenite::WebSocket;
+
+#[cfg(feature = "blocking")]
+pub(crate) use writing::Written;
 
 use super::deed::Deed;
 use super::dial::{Dial, Dialing};
 use super::hooks::{Ask, Hooks};
 use super::journal::Journal;
 use super::link::{Link, Reading};
-use super::lookup::{Prepared, Preparer};
+use super::lookup::Preparer;
 use super::meter::Meter;
 use super::network::Network;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
-use super::wire::Wire;
 use crate::builder::RetryContext;
 
 /// How many actions are done in one turn, so that reading has its turn too.
 const ACTIONS: usize = 512;
+
+/// So many are much: more than who sends one message and awaits its answer ever has.
+const MUCH: usize = 16;
 
 /// Overrides the delay before an attempt.
 pub(crate) type RetryHook = Box<dyn FnMut(&RetryContext) -> RetryChoice + Send>;
@@ -71,6 +79,8 @@ pub(crate) struct Engine<N: Network, S> {
     has_read: bool,
     /// How many turns there were since the last sleep.
     awake: u32,
+    /// How many deeds were done when there were any last.
+    done: usize,
     /// The turn before had nothing to tell the application, so that what could wait may be done.
     is_quiet: bool,
 
@@ -139,6 +149,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             paused: false,
             has_read: false,
             awake: 0,
+            done: 0,
             is_quiet: false,
             events: VecDeque::new(),
             deeds: Vec::new(),
@@ -208,6 +219,17 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
+    /// Whether the last turn had so much to do that more should come together before the next one.
+    pub(crate) fn did_much(&self) -> bool {
+        self.done >= MUCH
+    }
+
+    /// As [`Shared::sends`].
+    #[cfg(feature = "async")]
+    pub(crate) fn sends(&self) -> u32 {
+        self.shared.sends()
+    }
+
     /// Moves bytes as far as the sockets are ready.
     fn exchange(&mut self) {
         self.has_read = false;
@@ -257,25 +279,6 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
-    fn advance_dial(&mut self) {
-        let Some(dial) = &mut self.dial else { return };
-        let span = self.journal.attempt().enter();
-        let Some(outcome) = dial.advance(&self.dialing, &mut self.network) else { return };
-        drop(span);
-        let transport = dial.transport();
-        self.dial = None;
-        match outcome {
-            Ok(socket) => self.open(transport, *socket),
-            Err(failure) => self.events.push_back(Event::DialFailed { transport, failure }),
-        }
-    }
-
-    fn open(&mut self, transport: TransportId, socket: WebSocket<Wire<N::Socket>>) {
-        self.link = Some(Link::new(transport, socket, &self.config));
-        let capabilities = Capabilities::SOCKET;
-        self.events.push_back(Event::Opened { transport, capabilities });
-    }
-
     /// Tells the state machine what has happened, and takes what is to be done. Everything that
     /// could call the driver is looked at under the same lock as it falls asleep under: see
     /// [`Core`](super::shared::Core).
@@ -303,9 +306,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 link.probe();
             }
         }
-        while let Some(event) = self.events.pop_front() {
-            self.tell(&mut core, now, event);
-        }
+        self.tell_all(&mut core, now);
         for decision in self.decisions.drain(..) {
             core.decide(now, decision);
         }
@@ -370,6 +371,12 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
+    fn tell_all(&mut self, core: &mut Access<'_>, now: Instant) {
+        while let Some(event) = self.events.pop_front() {
+            self.tell(core, now, event);
+        }
+    }
+
     fn tell(&mut self, core: &mut Access<'_>, now: Instant, mut event: Event) {
         while let Err(Rejected::Busy(refused)) = core.handle(now, event) {
             // Not all that is taken there comes out here: the session keeps what is its own.
@@ -387,151 +394,6 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 return;
             }
             event = refused;
-        }
-    }
-
-    /// Does what is to be done, and flushes once.
-    fn act(&mut self) {
-        let mut deeds = std::mem::take(&mut self.deeds);
-        for deed in deeds.drain(..) {
-            match deed {
-                Deed::Write { transport, index, frame } => {
-                    if let Some(link) = self.link_of(transport) {
-                        link.write(index, frame);
-                    }
-                }
-                Deed::Dial { transport, attempt } => self.dial(transport, attempt),
-                Deed::Abort { transport } => self.drop_transport(transport),
-            }
-        }
-        self.deeds = deeds;
-        if let Some(link) = &mut self.link
-            && link.wants_flush()
-        {
-            self.events.extend(link.flush());
-        }
-        self.meter_link();
-    }
-
-    fn link_of(&mut self, transport: TransportId) -> Option<&mut Link<N::Socket>> {
-        self.link.as_mut().filter(|link| link.transport() == transport)
-    }
-
-    /// Looks through the notices, before anything is done: the journal has its say first. Then asks
-    /// the application what the session wants to know.
-    fn heed(&mut self) -> News {
-        let mut news = News::default();
-        for at in 0..self.notices.len() {
-            let Some(notice) = self.notices.get(at) else { break };
-            self.journal.note(notice);
-            self.meter.note(notice);
-            match notice {
-                Notice::Closed(end) => {
-                    news.closed = Some(end.clone());
-                    news.shows = true;
-                }
-                Notice::StateChanged { .. } => {
-                    news.somebody_waits = true;
-                    news.shows = true;
-                }
-                Notice::Writable => news.somebody_waits = true,
-                Notice::Retrying { .. } => {
-                    news.shows = true;
-                    self.ask_retry_hook(at);
-                }
-                Notice::Dialing { .. } | Notice::Suspended { .. } => news.shows = true,
-                Notice::Message(_)
-                | Notice::Duplicate { .. }
-                | Notice::Flushed { .. }
-                | Notice::Acknowledged { .. }
-                | Notice::Undelivered { .. }
-                | Notice::Pong { .. }
-                | Notice::Dead { .. }
-                | Notice::Warning(_) => {}
-            }
-        }
-        for ask in self.asks.drain(..) {
-            self.hooks.ask(ask, &mut self.decisions);
-        }
-        news
-    }
-
-    /// Tells the application what it is to know. Returns the end, if that has come.
-    fn tell_application(&mut self, now: Instant, news: News) -> Option<Closed> {
-        if !self.routed.is_empty() {
-            self.shared.board.note(now, &self.routed);
-            self.routed.clear();
-        }
-        if self.notices.is_empty() {
-            return None;
-        }
-        if let Some(end) = &news.closed {
-            // Whoever is told of it may ask for it.
-            self.shared.lock().ending = Some(end.clone());
-        }
-        self.shared.show(now, &self.notices, news.shows);
-        if !self.sink.put(now, &mut self.notices) && !self.paused {
-            self.paused = true;
-            self.events.push_back(Event::PauseReads);
-        }
-        if news.somebody_waits || news.closed.is_some() {
-            self.shared.lock().announce();
-        }
-        if news.closed.is_some()
-            && let Some(link) = &mut self.link
-        {
-            link.say_goodbye();
-        }
-        news.closed
-    }
-
-    /// Asks the retry hook about the notice in this place.
-    fn ask_retry_hook(&mut self, at: usize) {
-        if let Some(hook) = &mut self.retry_hook
-            && let Some(Notice::Retrying { attempt, delay, outage, reason, .. }) =
-                self.notices.get(at)
-        {
-            let context = RetryContext {
-                attempt: *attempt,
-                delay: *delay,
-                outage: *outage,
-                reason: reason.clone(),
-            };
-            let choice = hook(&context);
-            self.events.push_back(Event::Retry { attempt: *attempt, choice });
-        }
-    }
-
-    fn dial(&mut self, transport: TransportId, attempt: u32) {
-        self.dial = Some(Dial::new(transport));
-        let shared = Arc::clone(&self.shared);
-        let report = move |outcome| {
-            let mut core = shared.lock();
-            core.prepared.push((transport, outcome));
-            core.wake();
-        };
-        let span = self.journal.attempt().enter();
-        let outcome = self.preparer.prepare(transport, attempt, report);
-        drop(span);
-        if let Some(outcome) = outcome {
-            self.begin(transport, outcome);
-        }
-    }
-
-    /// Begins to connect, unless the dial was given up while it was prepared.
-    fn begin(&mut self, transport: TransportId, outcome: Result<Prepared, DialFailure>) {
-        let Some(dial) = self.dial.as_mut().filter(|dial| dial.transport() == transport) else {
-            return;
-        };
-        match outcome {
-            Ok(prepared) => {
-                self.journal.attempt().in_scope(|| dial.begin(prepared));
-                self.dial_is_due = true;
-            }
-            Err(failure) => {
-                self.dial = None;
-                self.events.push_back(Event::DialFailed { transport, failure });
-            }
         }
     }
 

@@ -11,15 +11,7 @@ impl Session {
     /// What is left of a notice for the driver.
     pub(super) fn note(&mut self, door: &mut impl Door, notice: Notice) -> Option<Output> {
         match notice {
-            Notice::Message(message) => {
-                let shown = self.shown > 0 && !planted!(self, LoginOvertaken);
-                return if self.stage == Stage::Login || shown {
-                    self.shown += 1;
-                    Some(Output::DuringLogin(message))
-                } else {
-                    self.sort(door, message)
-                };
-            }
+            Notice::Message(message) => return self.take(door, message),
             Notice::StateChanged { to: State::Open, transport: Some(transport), .. } => {
                 self.opened(transport, door.connection().config().opening.timeout);
             }
@@ -66,6 +58,16 @@ impl Session {
             | Notice::Warning(_) => {}
         }
         Some(Output::Action(Action::Notify(notice)))
+    }
+
+    /// Takes a message that came.
+    pub(super) fn take(&mut self, door: &mut impl Door, message: Message) -> Option<Output> {
+        let shown = self.shown > 0 && !planted!(self, LoginOvertaken);
+        if self.stage == Stage::Login || shown {
+            self.shown += 1;
+            return Some(Output::DuringLogin(message));
+        }
+        self.sort(door, message)
     }
 
     /// Sorts a message: an answer, a confirmation, something for subscribers, or for the application.

@@ -38,7 +38,7 @@ use crate::bus::{Bus, Pattern, Routing, SubscriberId};
 use crate::config::ConfigError;
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
-use crate::notice::Message;
+use crate::notice::{Message, Notice};
 use crate::requests::{self, Correlation, Request, RequestId, RequestRejected, Requests};
 use crate::subscriptions::{
     self, Subscription, SubscriptionId, SubscriptionRejected, Subscriptions,
@@ -165,33 +165,39 @@ impl Session {
     /// is the earlier one of both; come back with [`Event::Tick`] then.
     pub fn poll(&mut self, door: &mut impl Door) -> Output {
         loop {
-            if let Some(output) = self.outputs.pop_front() {
-                return output;
-            }
-            if let Some(message) = self.passed.pop_front() {
-                if let Some(output) = self.sort(door, message) {
+            // There is nothing of the kind as a rule, and each message comes by here twice.
+            if !self.is_empty() {
+                if let Some(output) = self.outputs.pop_front() {
                     return output;
                 }
-                continue;
+                if let Some(message) = self.passed.pop_front() {
+                    if let Some(output) = self.sort(door, message) {
+                        return output;
+                    }
+                    continue;
+                }
+                self.carry_out(door);
             }
-            self.carry_out(door);
             match door.poll() {
+                Action::Notify(Notice::Message(message)) => {
+                    if let Some(output) = self.take(door, message) {
+                        return output;
+                    }
+                }
                 Action::Notify(notice) => {
                     if let Some(output) = self.note(door, notice) {
                         return output;
                     }
                 }
                 Action::Wait { until, why } => {
-                    // What was received has been seen by now, so nothing is late that came in time.
-                    if self.fire_due(door)
-                        || self.carry_out(door)
-                        || self.take_said(door)
-                        || self.advance(door)
-                        || !self.outputs.is_empty()
-                    {
-                        continue;
+                    let mut own = self.deadline();
+                    if !self.is_at_rest(own) {
+                        if self.go_on(door) {
+                            continue;
+                        }
+                        own = self.deadline();
                     }
-                    return Output::Action(match self.deadline() {
+                    return Output::Action(match own {
                         Some(own) if until.is_none_or(|until| own < until) => {
                             Action::Wait { until: Some(own), why: None }
                         }
@@ -203,6 +209,33 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Whether nothing waits to be polled, or to be told the connection.
+    fn is_empty(&self) -> bool {
+        self.outputs.is_empty() && self.passed.is_empty() && self.orders.is_empty()
+    }
+
+    /// Whether [`go_on`](Self::go_on) would change nothing, with this deadline.
+    fn is_at_rest(&self, deadline: Option<Instant>) -> bool {
+        self.is_empty()
+            && self.said.is_empty()
+            && deadline.is_none_or(|deadline| deadline > self.now)
+            && match self.stage {
+                Stage::Down | Stage::Login | Stage::Queue => true,
+                Stage::Subscribing | Stage::Asking => false,
+                Stage::Over => self.subscriptions.has_said_all(),
+            }
+    }
+
+    /// Does what there is to do when the connection has nothing more. What was received has been seen
+    /// by then, so nothing is late that came in time. Returns whether that left something to be polled.
+    fn go_on(&mut self, door: &mut impl Door) -> bool {
+        self.fire_due(door)
+            || self.carry_out(door)
+            || self.take_said(door)
+            || self.advance(door)
+            || !self.outputs.is_empty()
     }
 
     /// Says what [`Output::Login`], [`Output::DuringLogin`] and [`Output::Queue`] ask.
@@ -366,10 +399,8 @@ impl Session {
 
     fn deadline(&self) -> Option<Instant> {
         planted!(self, TimeoutForgotten => return self.subscriptions.deadline());
-        [self.requests.deadline(), self.subscriptions.deadline(), self.waits_until()]
-            .into_iter()
-            .flatten()
-            .min()
+        let answers = earlier(self.requests.deadline(), self.subscriptions.deadline());
+        earlier(answers, self.waits_until())
     }
 
     /// Lets the deadlines act that have passed. Returns whether one had.
@@ -381,5 +412,13 @@ impl Session {
         self.subscriptions.tick(self.now);
         self.collect(door);
         true
+    }
+}
+
+/// The earlier of two deadlines.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (deadline, None) | (None, deadline) => deadline,
     }
 }

@@ -256,6 +256,11 @@ impl Subscriptions {
         }
     }
 
+    /// Whether there is nothing to be said.
+    pub(crate) fn has_said_all(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// What is to be said next, until [`said`](Self::said) says that it was; `None` if there is
     /// nothing.
     ///
@@ -344,7 +349,12 @@ impl Subscriptions {
     }
 
     /// Shows it a received message, which is read only if somebody waits for an answer.
+    #[inline]
     pub fn received(&mut self, payload: &Payload) -> Heard {
+        if self.waiting.is_empty() { Heard::NotMine } else { self.read(payload) }
+    }
+
+    fn read(&mut self, payload: &Payload) -> Heard {
         let Payload::Text(text) = payload else { return Heard::NotMine };
         let Some((id, role)) = self.waiting.find(text) else { return Heard::NotMine };
         let Some(entry) = self.entries.get_mut(&id) else { return Heard::NotMine };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::counting::allocations;
+use crate::engine::shelf::{Pushed, Verdict};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -11,15 +12,28 @@ fn capacity(messages: usize, bytes: usize, slow: SlowConsumer) -> Capacity {
     Capacity { messages, bytes, slow }
 }
 
-/// A mailbox of numbers, what it says, and how many there are that stop reading.
-fn numbers(capacity: Capacity) -> (Post<u32>, Mail<u32>, Receiver<Said>, Congestion) {
+/// A mailbox of numbers on a shelf, and what it says.
+fn on<T>(shelf: &Shelf<T>, capacity: Capacity) -> (Post<T>, Mail<T>, Receiver<Said>) {
     let (say, said) = channel();
     let say = Mutex::new(say);
-    let congestion = Congestion::default();
-    let (post, mail) = mailbox(capacity, &congestion, move |what| {
+    let (post, mail) = mailbox(capacity, shelf, move |what| {
         let _ = say.lock().expect("no panic").send(what);
     });
-    (post, mail, said, congestion)
+    (post, mail, said)
+}
+
+/// A mailbox of numbers, what it says, and the shelf that it has for itself.
+fn numbers(capacity: Capacity) -> (Post<u32>, Mail<u32>, Receiver<Said>, Shelf<u32>) {
+    let shelf = Shelf::default();
+    let (post, mail, said) = on(&shelf, capacity);
+    (post, mail, said, shelf)
+}
+
+impl<T> Post<T> {
+    /// As the driver puts something into this one alone.
+    fn push(&self, item: T, size: usize) -> Pushed {
+        self.shelf().lock().put(self, item, size)
+    }
 }
 
 fn push(post: &Post<u32>, item: u32, size: usize) -> Verdict {
@@ -56,23 +70,23 @@ fn full_at_a_limit_and_room_at_half() {
         (1, capacity(8, 1_000, SlowConsumer::Block)),
         (100, Capacity { messages: 1_000, bytes: 800, slow: SlowConsumer::Block }),
     ] {
-        let (post, mut mail, said, congestion) = numbers(limit);
+        let (post, mut mail, said, shelf) = numbers(limit);
         for item in 0..7 {
             assert_eq!(push(&post, item, size), Verdict::Taken);
         }
-        assert!(!congestion.is_any());
+        assert!(!shelf.is_congested());
         // The turn goes on for a little, and all of it is kept.
         for item in 7..10 {
             assert_eq!(push(&post, item, size), Verdict::Full);
         }
-        assert!(congestion.is_any());
+        assert!(shelf.is_congested());
         let mut seen = Vec::new();
         while said.try_recv().is_err() {
             seen.push(mail.try_recv().expect("it holds some").expect("not cut off"));
         }
         let half = (5..=7).contains(&seen.len());
         assert!(half, "room at half of {limit:?}: after {}", seen.len());
-        assert!(!congestion.is_any());
+        assert!(!shelf.is_congested());
         assert_eq!(push(&post, 10, size), Verdict::Taken);
         seen.extend(all(&mut mail));
         assert_eq!(seen, (0..11).collect::<Vec<_>>());
@@ -92,11 +106,11 @@ fn who_reads_on_too_early_is_told_again() {
 
 #[test]
 fn the_last_that_is_full_says_that_there_is_room() {
-    let congestion = Congestion::default();
+    let shelf = Shelf::default();
     let (say, said) = channel();
     let make = |name: u32| {
         let say = Mutex::new(say.clone());
-        mailbox::<u32>(capacity(4, 100, SlowConsumer::Block), &congestion, move |what| {
+        mailbox::<u32>(capacity(4, 100, SlowConsumer::Block), &shelf, move |what| {
             let _ = say.lock().expect("no panic").send((name, what));
         })
     };
@@ -106,18 +120,18 @@ fn the_last_that_is_full_says_that_there_is_room() {
     assert!(said.try_recv().is_err(), "the second is full");
     drop(second_mail);
     assert_eq!(said.try_iter().collect::<Vec<_>>(), [(2, Said::Room), (2, Said::Left)]);
-    assert!(!congestion.is_any());
+    assert!(!shelf.is_congested());
     assert_eq!(push(&second, 9, 1), Verdict::Over);
     assert_eq!(push(&first, 9, 1), Verdict::Taken);
 }
 
 #[test]
 fn the_oldest_make_room_and_are_counted() {
-    let (post, mut mail, _, congestion) = numbers(capacity(8, 1_000, SlowConsumer::DropOldest));
+    let (post, mut mail, _, shelf) = numbers(capacity(8, 1_000, SlowConsumer::DropOldest));
     for item in 0..20 {
         assert_eq!(push(&post, item, 1), Verdict::Taken);
     }
-    assert!(!congestion.is_any());
+    assert!(!shelf.is_congested());
     assert_eq!((mail.try_recv(), mail.missed()), (Some(Ok(12)), 12));
     assert_eq!((mail.try_recv(), mail.missed()), (Some(Ok(13)), 0));
     // What was fetched together is the subscriber's, and is missed by nobody.
@@ -196,11 +210,7 @@ fn a_driver_that_is_gone_is_an_end() {
 #[test]
 fn a_subscriber_that_leaves_says_so_and_drops_what_it_holds() {
     let held = Arc::new(());
-    let (say, said) = channel();
-    let say = Mutex::new(say);
-    let (post, mail) = mailbox(Capacity::default(), &Congestion::default(), move |what| {
-        let _ = say.lock().expect("no panic").send(what);
-    });
+    let (post, mail, said) = on(&Shelf::default(), Capacity::default());
     for _ in 0..10 {
         assert_eq!(post.push(Arc::clone(&held), 1).verdict, Verdict::Taken);
     }
@@ -253,7 +263,7 @@ fn in_steady_state_nothing_is_allocated() {
 
 #[test]
 fn no_payload_is_shown() {
-    let (post, mail) = mailbox(Capacity::default(), &Congestion::default(), |_| ());
+    let (post, mail) = mailbox(Capacity::default(), &Shelf::default(), |_| ());
     drop(post.push("secret", 6));
     let shown = format!("{post:?} {mail:?}");
     assert!(!shown.contains("secret"), "{shown}");
@@ -332,7 +342,7 @@ fn no_wake_up_is_lost_and_nothing_else_either() {
     for (style, wait) in STYLES.iter().enumerate() {
         for messages in [1, 4, 256] {
             let limit = capacity(messages, 1 << 20, SlowConsumer::Block);
-            let (post, mut mail, said, congestion) = numbers(limit);
+            let (post, mut mail, said, shelf) = numbers(limit);
             let count = if messages == 1 { MANY / 10 } else { MANY };
             let driver = drive(post, said, count);
             let mut expected = 0;
@@ -342,7 +352,7 @@ fn no_wake_up_is_lost_and_nothing_else_either() {
             }
             assert!(driver.join().expect("no panic"));
             assert_eq!(expected, count, "style {style}, {messages}");
-            assert!(!congestion.is_any());
+            assert!(!shelf.is_congested());
         }
     }
 }

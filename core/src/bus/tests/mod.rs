@@ -5,6 +5,7 @@ mod delivery;
 mod fault;
 mod hostile;
 mod patterns;
+mod scanning;
 mod subscriptions;
 mod topics;
 

@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::{any_text, cases, rounds, steps};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -316,11 +317,11 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: rounds(512), ..cases() })]
 
     #[test]
     fn each_request_ends_once_and_as_it_should(
-        steps in prop::collection::vec(step(), 0..120),
+        steps in prop::collection::vec(step(), 0..steps(120)),
         at_the_end in any::<bool>(),
     ) {
         let mut run = Run::new();
@@ -348,7 +349,7 @@ proptest! {
 
     /// No received text does any harm.
     #[test]
-    fn any_text_is_read(text in ".{0,60}", nested in 0_usize..40) {
+    fn any_text_is_read(text in any_text(), nested in 0_usize..40) {
         for mut requests in [table(), fields(Some("error"))] {
             let text = format!(r#"{{"id":{}{text}{}}}"#, "[".repeat(nested), "]".repeat(nested));
             requests.received(&Payload::from(text));

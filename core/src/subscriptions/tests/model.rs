@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::{cases, rounds, steps};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -211,10 +212,10 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: rounds(512), ..cases() })]
 
     #[test]
-    fn what_lives_stands_at_the_server(steps in prop::collection::vec(step(), 0..120)) {
+    fn what_lives_stands_at_the_server(steps in prop::collection::vec(step(), 0..steps(120))) {
         let mut table = table();
         let mut run = Run::default();
         for step in steps {

@@ -1,0 +1,169 @@
+//! What a message costs on its way from the network to subscribers of the bus, and what the session
+//! costs a connection that does not use it.
+//!
+//! ```text
+//! cargo bench -p perennial-tests --bench bus [-- [--rounds=N] [--only=WORD]]
+//! ```
+//!
+//! Every sample has a connection of its own, to a server that is a buffer in memory. The tasks take
+//! turns, and the medians of the rounds are shown, so that what else the machine does falls on all of
+//! them. The bars are for what this client adds to the reading of a frame by bare `tungstenite`. Exits
+//! with 1 if one is not met.
+
+#![allow(clippy::print_stdout, reason = "a report is its purpose")]
+
+mod counting;
+mod memory;
+mod message;
+mod parts;
+mod whole;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What goes wrong in a sample.
+type Fault = Box<dyn Error + Send + Sync>;
+
+/// What one message costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    nanoseconds: f64,
+    allocations: f64,
+}
+
+impl Cost {
+    fn of(messages: usize, took: Duration, allocations: u64) -> Self {
+        let messages = messages as f64;
+        Self {
+            nanoseconds: took.as_secs_f64() * 1e9 / messages,
+            allocations: allocations as f64 / messages,
+        }
+    }
+}
+
+/// Something that is measured.
+struct Task {
+    name: &'static str,
+    sample: fn() -> Result<Cost, Fault>,
+    /// The task before this one in the list that is taken off, by name; and the most that may be left,
+    /// in nanoseconds and allocations.
+    beyond: Option<&'static str>,
+    bar: Option<Cost>,
+}
+
+const BARE: &str = "bare tungstenite reads the frame";
+const RECEIVE: &str = "the connection alone receives";
+const SEND: &str = "the connection alone sends";
+
+const fn task(name: &'static str, sample: fn() -> Result<Cost, Fault>) -> Task {
+    Task { name, sample, beyond: None, bar: None }
+}
+
+impl Task {
+    const fn beyond(self, other: &'static str) -> Self {
+        Self { beyond: Some(other), ..self }
+    }
+
+    const fn bar(self, nanoseconds: f64, allocations: f64) -> Self {
+        Self { bar: Some(Cost { nanoseconds, allocations }), ..self }
+    }
+}
+
+const TASKS: [Task; 12] = [
+    task(BARE, whole::bare),
+    task("the application receives it", whole::application).beyond(BARE),
+    task("1 subscriber receives it, typed", whole::one).beyond(BARE).bar(600.0, 2.0),
+    task("the same, each message alone", whole::alone).beyond(BARE),
+    task("100 subscribers, the driver's side", whole::hundred).beyond(BARE).bar(3_000.0, 2.0),
+    task(RECEIVE, parts::connection_receives),
+    task("a session that nobody uses receives", parts::session_receives).beyond(RECEIVE),
+    task("a session with a subscriber receives", parts::session_sorts).beyond(RECEIVE),
+    task(SEND, parts::connection_sends),
+    task("a session that nobody uses sends", parts::session_sends).beyond(SEND),
+    task("the bus routes to 1 subscriber", parts::routes),
+    task("a payload is read as a type", parts::reads),
+];
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Measures the tasks that are wanted. Returns whether every bar was met.
+fn run(rounds: usize, only: Option<&str>) -> Result<bool, Fault> {
+    let wanted = |task: &Task| {
+        let is_named = |name: &str| only.is_none_or(|only| name.contains(only));
+        is_named(task.name)
+            || TASKS.iter().any(|other| other.beyond == Some(task.name) && is_named(other.name))
+    };
+    let mut samples = TASKS.map(|task| (task, Vec::new()));
+    for round in 0..=rounds {
+        for (task, costs) in samples.iter_mut().filter(|(task, _)| wanted(task)) {
+            let cost = (task.sample)().map_err(|error| format!("{}: {error}", task.name))?;
+            // The first round warms up.
+            if round > 0 {
+                costs.push(cost);
+            }
+        }
+    }
+    println!("ns and allocations for one message of {} bytes", message::TEXT.len());
+    let mut done: Vec<(&str, Cost)> = Vec::new();
+    let mut all_met = true;
+    for (task, costs) in samples.iter().filter(|(_, costs)| !costs.is_empty()) {
+        let of = |part: fn(&Cost) -> f64| median(costs.iter().map(part).collect());
+        let cost = Cost { nanoseconds: of(|c| c.nanoseconds), allocations: of(|c| c.allocations) };
+        done.push((task.name, cost));
+        let other = done.iter().find(|(name, _)| Some(*name) == task.beyond);
+        let more = other.map(|(_, other)| Cost {
+            nanoseconds: cost.nanoseconds - other.nanoseconds,
+            allocations: cost.allocations - other.allocations,
+        });
+        let met = match (&task.bar, more) {
+            (Some(bar), Some(more)) => {
+                // What grows now and then is no allocation of each message.
+                let few = more.allocations <= bar.allocations + 0.05;
+                Some(more.nanoseconds <= bar.nanoseconds && few)
+            }
+            (None, _) | (_, None) => None,
+        };
+        all_met &= met != Some(false);
+        let verdict = met.map_or("    ", |met| if met { "ok  " } else { "MISS" });
+        let Cost { nanoseconds, allocations } = cost;
+        print!("  {verdict} {:<38} {nanoseconds:7.0} ns {allocations:6.2}", task.name);
+        if let Some(more) = more {
+            print!("   adds {:6.0} ns {:6.2}", more.nanoseconds, more.allocations);
+        }
+        match task.bar {
+            Some(bar) => println!("  (bar: {:.0} ns {:.0})", bar.nanoseconds, bar.allocations),
+            None => println!(),
+        }
+    }
+    Ok(all_met)
+}
+
+fn main() -> ExitCode {
+    let (mut rounds, mut only) = (15, None);
+    for argument in std::env::args().skip(1) {
+        if let Some(Ok(number)) = argument.strip_prefix("--rounds=").map(str::parse) {
+            rounds = number;
+        } else if let Some(word) = argument.strip_prefix("--only=") {
+            only = Some(word.to_owned());
+        } else if argument != "--bench" {
+            // `cargo bench` itself passes that on.
+            println!("what is {argument}? There are --rounds=N and --only=WORD");
+            return ExitCode::from(2);
+        }
+    }
+    match run(rounds, only.as_deref()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            println!("a bar is not met");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            println!("not measured: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
