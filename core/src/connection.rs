@@ -328,6 +328,11 @@ impl<D: Dialect> Connection<D> {
         self.is_current(id) && matches!(self.phase, Phase::Open | Phase::Closing(_))
     }
 
+    /// Whether `id` names the transport that is open.
+    pub(crate) fn is_open_on(&self, id: TransportId) -> bool {
+        self.is_current(id) && matches!(self.phase, Phase::Open)
+    }
+
     fn choose_retry(&mut self, now: Instant, attempt: u32, choice: RetryChoice) -> Accepted {
         let pending =
             matches!(self.phase, Phase::Waiting) && attempt == self.attempts.saturating_add(1);

@@ -11,22 +11,23 @@ use crate::dialect::Dialect;
 use crate::time::{Instant, nanos};
 use crate::timers::Timer;
 
-/// Declares the faults and the list of all of them.
+/// Declares the faults and the lists of them, each for whatever they are planted in.
 macro_rules! faults {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
+    ($($(#[$of:meta])* $list:ident { $($(#[$doc:meta])* $name:ident,)+ })+) => {
         /// A fault that can be planted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
-        pub enum Fault { $($(#[$doc])* $name,)+ }
+        pub enum Fault { $($($(#[$doc])* $name,)+)+ }
 
         impl Fault {
-            /// Every fault.
-            pub const ALL: &[Fault] = &[$(Fault::$name,)+];
+            $($(#[$of])* pub const $list: &[Fault] = &[$(Fault::$name,)+];)+
         }
     };
 }
 
 faults! {
+/// Every fault of a connection.
+CONNECTION {
     /// A dial by hand leaves the planned one planned.
     TwoReconnects,
     /// The old transport is forgotten, not aborted, before the next dial.
@@ -113,6 +114,42 @@ faults! {
     AheadKept,
     /// An order that was asked for is not kept.
     OrderIgnored,
+}
+/// Every fault of a session.
+SESSION {
+    /// A subscription is said twice on a transport.
+    SaidTwice,
+    /// One that was taken back while the connection was down is said once more.
+    TakenBackSaid,
+    /// The queue flows though confirmations are awaited.
+    UnconfirmedReleased,
+    /// The subscriptions do not wait for the login.
+    LoginIgnored,
+    /// The end of a request is told twice.
+    EndedTwice,
+    /// A request of class queued is sent again on the next transport.
+    QueuedAskedAgain,
+    /// A request's time runs, and nobody wakes up for it.
+    TimeoutForgotten,
+    /// What can not be sent again is tried again and again.
+    AskedForEver,
+    /// At the end some requests go on.
+    AskedBeyondEnd,
+    /// An answer that nobody awaits goes to the application.
+    StrayDelivered,
+    /// Those who got the last message get the next one too.
+    MatchedKept,
+    /// A message overtakes those that the login looks at.
+    LoginOvertaken,
+    /// The application hears that a request's message was flushed.
+    OwnFlushTold,
+    /// Each subscription that fails costs a transport.
+    GivenUpTwice,
+    /// A subscription that fails calls off the close.
+    CloseCalledOff,
+    /// A refused subscription's answer is lost where the application is not to see it.
+    ConsumedUntold,
+}
 }
 
 /// Whether a fault was planted, or what to do if it was.

@@ -15,19 +15,37 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use perennial_core::planted::Fault;
-use perennial_core::sim::strategies::{setup, steps};
-use perennial_core::sim::{Scenario, Violation};
+use perennial_core::sim::strategies::{session_setup, session_steps, setup, steps};
+use perennial_core::sim::{Scenario, SessionScenario, Violation};
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Runs one case; which one it is, its number says alone.
-fn run(case: u64, fault: Option<Fault>) -> Result<(), Violation> {
+/// One case, with a fault or without one.
+type Run = fn(u64, Option<Fault>) -> Result<(), Violation>;
+
+/// What faults are planted in: how it is run, and which there are.
+const KINDS: [(Run, &[Fault]); 2] = [(run, Fault::CONNECTION), (run_session, Fault::SESSION)];
+
+/// Which case it is, its number says alone.
+fn generate<T>(case: u64, of: impl Strategy<Value = T>) -> T {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&case.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let generated = (setup(), steps()).new_tree(&mut runner).expect("it generates");
-    let (setup, steps) = generated.current();
+    of.new_tree(&mut runner).expect("it generates").current()
+}
+
+fn run_session(case: u64, fault: Option<Fault>) -> Result<(), Violation> {
+    let (setup, steps) = generate(case, (session_setup(), session_steps()));
+    let mut scenario = SessionScenario::new(&setup, case);
+    if let Some(fault) = fault {
+        scenario.plant(fault);
+    }
+    steps.into_iter().try_for_each(|step| scenario.step(step))
+}
+
+fn run(case: u64, fault: Option<Fault>) -> Result<(), Violation> {
+    let (setup, steps) = generate(case, (setup(), steps()));
     let mut scenario = Scenario::new(setup.config(), case);
     if let Some(fault) = fault {
         scenario.plant(fault);
@@ -36,7 +54,7 @@ fn run(case: u64, fault: Option<Fault>) -> Result<(), Violation> {
 }
 
 /// The first case that finds the fault, and what it says.
-fn find(fault: Fault, cases: u64) -> Option<(u64, String)> {
+fn find(run: Run, fault: Fault, cases: u64) -> Option<(u64, String)> {
     (0..cases).find_map(|case| {
         let found = catch_unwind(AssertUnwindSafe(|| run(case, Some(fault))));
         match found {
@@ -58,9 +76,10 @@ fn every_planted_fault_is_found() {
     let wanted = |fault: &&Fault| only.as_ref().is_none_or(|only| *only == format!("{fault:?}"));
     let mut missed = Vec::new();
     println!("\nplanted: {:20} {:>6}  found by", "fault", "case");
-    for fault in Fault::ALL.iter().filter(wanted) {
+    let all = KINDS.iter().flat_map(|(run, faults)| faults.iter().map(|fault| (*run, fault)));
+    for (run, fault) in all.filter(|(_, fault)| wanted(fault)) {
         let name = format!("{fault:?}");
-        match find(*fault, cases()) {
+        match find(run, *fault, cases()) {
             Some((case, found)) => {
                 // What was seen is of interest where one is looked at alone.
                 let by = found.split_once(": ").map_or(found.as_str(), |(by, _)| by);
@@ -80,9 +99,11 @@ fn every_planted_fault_is_found() {
 
 #[test]
 fn without_a_fault_nothing_is_found() {
-    for case in 0..cases() {
-        if let Err(violation) = run(case, None) {
-            panic!("case {case}: {violation}");
+    for (run, _) in KINDS {
+        for case in 0..cases() {
+            if let Err(violation) = run(case, None) {
+                panic!("case {case}: {violation}");
+            }
         }
     }
     println!("\nplanted: {:20} {:>6}  nothing", "none", cases());

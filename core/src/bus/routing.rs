@@ -117,6 +117,15 @@ impl Routing {
         }
     }
 
+    /// The fields, unless a function of the program reads.
+    #[cfg(feature = "sim")]
+    pub(crate) fn as_fields(&self) -> Option<&RoutingConfig> {
+        match &self.0 {
+            Rule::Fields(config) => Some(config),
+            Rule::Function(_) => None,
+        }
+    }
+
     /// Reads a message.
     pub(super) fn read(&self, message: &Payload) -> Envelope {
         match (&self.0, message) {

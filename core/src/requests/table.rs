@@ -199,6 +199,16 @@ impl Requests {
         }
     }
 
+    /// The connection would not take a resend, and will not on this transport: it goes out again on
+    /// the next one, if it has not ended by then.
+    pub fn put_off(&mut self, id: RequestId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.place == Place::Issued && entry.handed {
+            entry.place = Place::Again;
+            self.again.insert(id);
+        }
+    }
+
     /// The connection has flushed a message. Returns whether it was a request's.
     pub fn flushed(&mut self, seq: Seq) -> bool {
         let Some(id) = self.messages.remove(&seq) else { return false };
@@ -271,8 +281,8 @@ impl Requests {
     }
 
     /// The next message to be sent again on the present transport, oldest request first; `None` if
-    /// there is none. Its owner says [`sent`](Self::sent), or [`unsent`](Self::unsent) and asks
-    /// again when there is room.
+    /// there is none. Its owner says [`sent`](Self::sent); or [`unsent`](Self::unsent), and asks again
+    /// when there is room; or [`put_off`](Self::put_off).
     pub fn next_resend(&mut self) -> Option<(RequestId, Payload)> {
         let id = self.resends.pop_first()?;
         let entry = self.entries.get_mut(&id)?;

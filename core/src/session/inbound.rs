@@ -20,7 +20,7 @@ impl Session {
                 self.collect(door);
             }
             Notice::Flushed { seq, .. } => {
-                if self.requests.flushed(seq)
+                if self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
                     || self.subscriptions.flushed(seq)
                     || self.login.remove(&seq)
                 {
@@ -37,7 +37,9 @@ impl Session {
                 }
             }
             Notice::Closed(_) => {
-                self.requests.close();
+                if !planted!(self, AskedBeyondEnd) {
+                    self.requests.close();
+                }
                 self.lost();
                 self.collect(door);
                 // It is the last.
@@ -60,7 +62,8 @@ impl Session {
 
     /// Takes a message that came.
     pub(super) fn take(&mut self, door: &mut impl Door, message: Message) -> Option<Output> {
-        if self.stage == Stage::Login || self.shown > 0 {
+        let shown = self.shown > 0 && !planted!(self, LoginOvertaken);
+        if self.stage == Stage::Login || shown {
             self.shown += 1;
             return Some(Output::DuringLogin(message));
         }
@@ -76,13 +79,16 @@ impl Session {
                     self.collect(door);
                     return None;
                 }
-                Heard::Stray { .. } => return None,
-                Heard::NotAResponse => {}
+                Heard::Stray { .. } if !planted!(self, StrayDelivered) => return None,
+                Heard::Stray { .. } | Heard::NotAResponse => {}
             }
         }
         match self.subscriptions.received(&message.payload) {
             Confirmation::NotMine => {}
             Confirmation::Confirmed { consume, .. } | Confirmation::Refused { consume, .. } => {
+                planted!(self, ConsumedUntold => if consume {
+                    self.subscriptions.poll_event();
+                });
                 self.collect(door);
                 if consume {
                     return None;
@@ -90,7 +96,9 @@ impl Session {
             }
         }
         if !self.bus.is_empty() {
-            self.matched.clear();
+            if !planted!(self, MatchedKept) {
+                self.matched.clear();
+            }
             let delivery = self.bus.route(message, &mut self.matched);
             if !self.matched.is_empty() {
                 return Some(Output::Deliver(delivery));
@@ -112,6 +120,7 @@ impl Session {
             self.order(door, Event::Cancel(seq));
         }
         while let Some(ended) = self.requests.poll_ended() {
+            planted!(self, EndedTwice => self.outputs.push_back(Output::Ended(ended.clone())));
             self.outputs.push_back(Output::Ended(ended));
         }
         while let Some(told) = self.subscriptions.poll_event() {

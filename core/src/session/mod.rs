@@ -20,6 +20,8 @@ mod door;
 mod inbound;
 mod opening;
 mod output;
+#[cfg(perennial_planted)]
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -93,6 +95,11 @@ pub struct Session {
     asked: bool,
     /// How many messages nobody wanted.
     discarded: u64,
+    #[cfg(perennial_planted)]
+    planted: Option<crate::planted::Fault>,
+    /// What was taken back, for the fault that says it once more.
+    #[cfg(perennial_planted)]
+    ghosts: Vec<crate::frame::Payload>,
 }
 
 /// Why there is no request.
@@ -133,6 +140,10 @@ impl Session {
             login: BTreeSet::new(),
             asked: false,
             discarded: 0,
+            #[cfg(perennial_planted)]
+            planted: None,
+            #[cfg(perennial_planted)]
+            ghosts: Vec::new(),
         })
     }
 
@@ -256,6 +267,8 @@ impl Session {
         request: Request,
     ) -> Result<RequestId, RequestError> {
         self.now = self.now.max(now);
+        #[cfg(perennial_planted)]
+        let request = self.misclassed(request);
         let issued =
             self.requests.issue(self.now, request.clone()).map_err(RequestError::Rejected)?;
         // An acknowledged one is sent again by the session, not by the outbox.
@@ -310,6 +323,7 @@ impl Session {
         subscription: SubscriptionId,
     ) -> bool {
         self.now = self.now.max(now);
+        planted!(self, TakenBackSaid => self.keep_ghost(subscription));
         let known = self.subscriptions.remove(subscription).is_some();
         self.advance(door);
         known
@@ -367,6 +381,12 @@ impl Session {
     fn carry_out(&mut self, door: &mut impl Door) -> bool {
         let mut told = false;
         while let Some(event) = self.orders.pop_front() {
+            // A connection that closes, or that lost the transport by itself, is left alone.
+            let open = self.transport.is_some_and(|open| door.connection().is_open_on(open));
+            let open = open || planted!(self, CloseCalledOff);
+            if matches!(event, Event::Reconnect) && !open {
+                continue;
+            }
             if let Err(Rejected::Busy(event)) = door.handle(self.now, event) {
                 self.orders.push_front(event);
                 break;
@@ -378,6 +398,7 @@ impl Session {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        planted!(self, TimeoutForgotten => return self.subscriptions.deadline());
         let answers = earlier(self.requests.deadline(), self.subscriptions.deadline());
         earlier(answers, self.waits_until())
     }

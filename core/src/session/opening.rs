@@ -45,7 +45,7 @@ impl Session {
         self.patience = self.now + (timeout - timeout / 4);
         self.subscriptions.opened();
         self.requests.transport_opened();
-        self.stage = if self.config.asks.login {
+        self.stage = if self.config.asks.login && !planted!(self, LoginIgnored) {
             self.outputs.push_back(Output::Login { transport });
             Stage::Login
         } else {
@@ -72,7 +72,10 @@ impl Session {
                 Stage::Subscribing => {
                     busy |= self.say(door);
                     let waits = self.subscriptions.unconfirmed() > 0 && self.now < self.patience;
-                    if waits || self.subscriptions.next_to_say().is_some() {
+                    let waits = waits && !planted!(self, UnconfirmedReleased);
+                    let left = waits || self.subscriptions.next_to_say().is_some();
+                    // What could not be said may have cost the transport.
+                    if left || self.stage != Stage::Subscribing {
                         return busy;
                     }
                     self.stage = Stage::Asking;
@@ -104,12 +107,19 @@ impl Session {
     /// Says what is to be said about subscriptions, as far as there is room.
     fn say(&mut self, door: &mut impl Door) -> bool {
         let mut said = false;
-        while door.connection().ahead_room() > 0
+        planted!(self, TakenBackSaid => self.say_ghosts(door));
+        while self.stage != Stage::Down
+            && door.connection().ahead_room() > 0
             && let Some(saying) = self.subscriptions.next_to_say()
         {
             match self.send_ahead(door, saying.payload.clone()) {
-                Ok(seq) => self.subscriptions.said(self.now, &saying, seq),
+                Ok(seq) => {
+                    self.subscriptions.said(self.now, &saying, seq);
+                    planted!(self, SaidTwice => drop(self.send_ahead(door, saying.payload)));
+                }
                 Err(Rejected::Busy(_)) => break,
+                // It is lost, as will be told: the next transport sets it right.
+                Err(Rejected::NotOpen(_)) => return true,
                 Err(rejected) => {
                     self.subscriptions.unsayable(&saying, &rejected.to_string());
                     self.collect(door);
@@ -127,17 +137,23 @@ impl Session {
             && let Some((id, payload)) = self.requests.next_resend()
         {
             match self.send_ahead(door, payload) {
-                Ok(seq) => {
-                    self.requests.sent(id, seq);
-                    asked = true;
-                }
-                // It is the next again, when there is room. There is nothing to be polled for it: a
-                // connection that closes takes none any more.
-                Err(_) => {
+                Ok(seq) => self.requests.sent(id, seq),
+                // It is the next again.
+                Err(Rejected::Busy(_)) => {
                     self.requests.unsent(id);
                     break;
                 }
+                // The others do not wait for it, nor does the queue.
+                Err(_) => {
+                    planted!(self, AskedForEver => {
+                        self.requests.unsent(id);
+                        return true;
+                    });
+                    self.requests.put_off(id);
+                }
             }
+            // Whatever it answered, the connection may have acted upon what was due.
+            asked = true;
         }
         asked
     }
@@ -220,16 +236,23 @@ impl Session {
             | News::Unsayable { .. } => true,
         };
         let (Some(transport), true) = (self.transport, failed) else { return };
-        match self.config.unconfirmed {
-            Unconfirmed::Continue => {}
-            Unconfirmed::Reconnect if self.stage == Stage::Over => {
-                self.order(door, Event::Reconnect);
-            }
-            Unconfirmed::Reconnect => {
+        let order = match (self.config.unconfirmed, self.stage) {
+            // It was given up already.
+            (Unconfirmed::Continue, _) | (Unconfirmed::Reconnect, Stage::Down) => return,
+            (Unconfirmed::Reconnect, Stage::Over) => Event::Reconnect,
+            (
+                Unconfirmed::Reconnect,
+                Stage::Login | Stage::Subscribing | Stage::Asking | Stage::Queue,
+            ) => {
                 let detail = "a subscription was not confirmed".into();
-                self.order(door, Event::Refuse { transport, retry: true, detail });
+                Event::Refuse { transport, retry: true, detail }
             }
+        };
+        // Nothing is said on it any more, and no other reason costs another one.
+        if !planted!(self, GivenUpTwice) {
+            self.stage = Stage::Down;
         }
+        self.order(door, order);
     }
 
     /// Until when confirmations keep the queue waiting, if they do.

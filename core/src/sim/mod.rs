@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | a program and its server, over a network that misbehaves | [`World`], with a [`Server`] and an [`Application`] of your own |
 //! | a connection against any sequence of events | [`Scenario`], with [`Step`]s |
-//! | a driver of your own | [`Checked`] in place of the connection |
+//! | a driver of your own | [`Checked`] in place of the connection, [`CheckedSession`] in place of the session |
+//! | a session against any sequence of calls and events | [`SessionScenario`], with [`SessionStep`]s |
 //! | with `proptest` | the module `strategies` (feature `proptest`) |
 //!
 //! All of it is deterministic: a seed or a script leads to the same actions on every platform. All
@@ -61,6 +62,7 @@ mod scenario;
 #[cfg(feature = "proptest")]
 mod script;
 mod server;
+mod session;
 mod setup;
 mod spare;
 mod step;
@@ -82,6 +84,10 @@ pub(crate) use fingerprint::Fingerprint;
 pub use log::{Log, LogDigest};
 pub use scenario::{Scenario, run};
 pub use server::{Answer, Cx, Echo, Link, Server};
+pub use session::{
+    CheckedSession, Saying, SessionScenario, SessionSetup, SessionStats, SessionStep,
+    run as run_session,
+};
 pub use setup::Setup;
 pub(crate) use spare::copy_queue;
 pub use step::{Clock, Inbound, Step, Whom};
@@ -99,7 +105,7 @@ use crate::time::Instant;
 ///
 /// Those that say "by the caller" need two connections or an allocator, and so a test around the
 /// checker.
-pub const INVARIANTS: [(u8, &str, &str); 41] = [
+pub const INVARIANTS: [(u8, &str, &str); 52] = [
     (
         1,
         "one live transport",
@@ -197,6 +203,57 @@ pub const INVARIANTS: [(u8, &str, &str); 41] = [
         "A held transport is released, given up or closing within `opening.timeout`",
     ),
     (41, "ahead on one transport", "Accepted on an open transport, written on that or none"),
+    (
+        42,
+        "every request ends once",
+        "For the cause that was seen, and by the time that it was given; none is left after the closed notice",
+    ),
+    (
+        43,
+        "asked once",
+        "One message each; once more on each later transport if it was handed over, is of class acknowledged and has not ended, oldest first",
+    ),
+    (
+        44,
+        "session within limits",
+        "Refused only for cause, and given back; the session's counts are those of what was seen",
+    ),
+    (
+        45,
+        "opening in order",
+        "The login, the subscriptions and what confirms them or three quarters of `opening.timeout`, the requests, the look at the queue, the release; each once, and as soon as the one before is over. Nothing on a transport that was given up",
+    ),
+    (
+        46,
+        "what lives stands",
+        "On each transport every subscription that lives is said once, as they were made; what was taken back is said no more, and unsaid if it was said there",
+    ),
+    (
+        47,
+        "one way for a message",
+        "To the login, a request, its subscribers, the application, or dropped and counted; in order",
+    ),
+    (48, "news for cause", "What is told of a subscription was seen, and what was seen is told"),
+    (
+        49,
+        "the rest passes",
+        "All that is not the session's own comes through as it is, in order; the connection is told nothing without cause",
+    ),
+    (
+        50,
+        "poll ends",
+        "After each event or call a bounded number of polls leads to `Wait`, and each of them ends",
+    ),
+    (
+        51,
+        "both deadlines",
+        "`Wait` says the earlier of the session's and the connection's, later than now, and again the same",
+    ),
+    (
+        52,
+        "session comes to rest",
+        "By `SessionScenario::settle`: released, everything subscribed, every request ended",
+    ),
 ];
 
 /// A broken invariant.

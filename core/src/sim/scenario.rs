@@ -81,10 +81,21 @@ impl Scenario {
     }
 
     fn begin(config: Config, seed: u64, now: Instant, log: Log) -> Self {
+        let mut scenario = Self::made(config, seed, now, log);
+        scenario.drain();
+        scenario
+    }
+
+    /// One whose actions were not taken yet: that is another's to do.
+    pub(super) fn untouched(config: Config, seed: u64) -> Self {
+        Self::made(config, seed, START, Log::Off)
+    }
+
+    fn made(config: Config, seed: u64, now: Instant, log: Log) -> Self {
         let dialect = BuiltIn::new(&config.dialect);
         let mut driver = Driver::new(config, dialect, seed, now);
         driver.keep(log);
-        let mut scenario = Self {
+        Self {
             driver,
             latest: now,
             lazy: false,
@@ -96,9 +107,7 @@ impl Scenario {
             sent: 0,
             pending: 0,
             event: None,
-        };
-        scenario.drain();
-        scenario
+        }
     }
 
     /// The driver, with the connection.
@@ -203,7 +212,7 @@ impl Scenario {
     /// The first invariant that is violated.
     pub fn step(&mut self, step: Step) -> Result<(), Violation> {
         match step {
-            Step::Pass(clock) | Step::Tick(clock) => self.pass(clock),
+            Step::Pass(clock) | Step::Tick(clock) => self.pass(clock, self.driver.deadline()),
             Step::Lazy(lazy) => self.lazy = lazy,
             Step::Poll(count) => {
                 for _ in 0..=count {
@@ -235,13 +244,10 @@ impl Scenario {
             | Step::Resume => {}
         }
         if let Some(event) = self.event(step) {
-            self.sent += u64::from(matches!(event, Event::Send(_)));
-            self.latest = self.latest.max(self.driver.now());
+            self.note_event(&event);
             let kept = matches!(self.driver.log(), Log::All(_)).then(|| event.clone());
             let result = self.driver.handle(event);
-            if let Ok(Accepted::Message(seq)) = &result {
-                self.seqs.push(*seq);
-            }
+            self.note_result(&result);
             self.event = kept.map(|event| (self.driver.now(), event, result));
         } else {
             self.event = None;
@@ -250,6 +256,28 @@ impl Scenario {
             self.drain();
         }
         self.driver.check()
+    }
+
+    /// Takes note of what the connection is to be told.
+    pub(super) fn note_event(&mut self, event: &Event) {
+        self.sent += u64::from(matches!(event, Event::Send(_)));
+        self.latest = self.latest.max(self.driver.now());
+    }
+
+    /// And of what it answered.
+    pub(super) fn note_result(&mut self, result: &Result<Accepted, Rejected>) {
+        if let Ok(Accepted::Message(seq)) = result {
+            self.seqs.push(*seq);
+        }
+    }
+
+    /// Tells the connection something at another time than the driver's clock shows.
+    pub(super) fn handle_at(&mut self, now: Instant, event: Event) -> Result<Accepted, Rejected> {
+        let shown = self.driver.now();
+        self.driver.set_now(now);
+        let result = self.driver.handle(event);
+        self.driver.set_now(shown);
+        result
     }
 
     /// When and what the last step told the connection, and the answer; only with [`Log::All`],
@@ -305,7 +333,7 @@ impl Scenario {
         Ok(rests.first().copied().unwrap_or(Rest::Closed))
     }
 
-    fn poll(&mut self) -> Action {
+    pub(super) fn poll(&mut self) -> Action {
         let action = self.driver.poll();
         match &action {
             Action::Dial { transport, .. } => {
@@ -340,9 +368,10 @@ impl Scenario {
         }
     }
 
-    fn pass(&mut self, clock: Clock) {
+    /// Lets time pass; the deadline is what the last wait said.
+    pub(super) fn pass(&mut self, clock: Clock, deadline: Option<Instant>) {
         let now = self.driver.now();
-        let deadline = self.driver.deadline().unwrap_or(now).max(now);
+        let deadline = deadline.unwrap_or(now).max(now);
         let ms = |millis: u8| Duration::from_millis(u64::from(millis));
         let back =
             |from: Instant, nanos: u64| Instant::from_nanos(from.as_nanos().saturating_sub(nanos));
@@ -357,7 +386,7 @@ impl Scenario {
         });
     }
 
-    fn id(&self, whom: Whom) -> Option<TransportId> {
+    pub(super) fn id(&self, whom: Whom) -> Option<TransportId> {
         let last = self.last.checked_sub(1)? + 1;
         let id = match whom {
             Whom::Current => last,

@@ -29,7 +29,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
+use super::choices::Choices;
 pub use super::script::{Script, ScriptTree, script};
+use super::session::{SessionSetup, SessionStep};
 use super::setup::Setup;
 use super::step::{CLOSE_CODES, Clock, Inbound, Step, Whom};
 use super::weather::{Fault, Weather, Weights};
@@ -263,6 +265,22 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => script(some, 100..200).prop_map(|some| some.concat()),
         1 => script(nonsense(), 100..150),
     ]
+}
+
+/// Any session over any connection, made of small numbers. Shrinks towards the first of everything.
+pub fn session_setup() -> impl Strategy<Value = SessionSetup> {
+    let session = proptest::array::uniform14(any::<u8>());
+    (session, setup()).prop_map(|(bytes, connection)| {
+        let session = SessionSetup::choose(&mut Choices::from_bytes(&bytes));
+        SessionSetup { connection, ..session }
+    })
+}
+
+/// A script of at least a hundred steps of a session. Shrinks to as few as show the same, and those to
+/// the plainest of their kind.
+pub fn session_steps() -> impl Strategy<Value = Vec<SessionStep>> {
+    let of = |bytes: [u8; 10]| SessionStep::choose(&mut Choices::from_bytes(&bytes));
+    script(proptest::array::uniform10(any::<u8>()).prop_map(of), 100..200)
 }
 
 fn ms(millis: core::ops::Range<u64>) -> impl Strategy<Value = Duration> {

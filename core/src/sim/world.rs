@@ -409,7 +409,7 @@ where
 
 /// How long a connection may take to come to rest once nothing goes wrong any more: until what the
 /// faults left behind is found out, one wait, one dial, and every message's acknowledgement.
-fn bound(config: &Config) -> Duration {
+pub(super) fn bound(config: &Config) -> Duration {
     let heartbeat = &config.heartbeat;
     let silence = match heartbeat.style {
         HeartbeatStyle::Off => Duration::ZERO,

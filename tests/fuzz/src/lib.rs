@@ -25,6 +25,7 @@ mod memory;
 mod peer;
 mod protocols;
 mod reference;
+pub mod session;
 pub mod trace;
 pub mod wire;
 
@@ -32,11 +33,12 @@ pub mod wire;
 pub type Target = fn(&[u8]);
 
 /// The targets by name, as in `fuzz/fuzz_targets` and `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("config", config::run),
     ("connection", connection::run),
     ("frame_handler", frame_handler::run),
     ("handshake", handshake::run),
+    ("session", session::run),
     ("trace", trace::run),
     ("wire", wire::run),
 ];

@@ -55,7 +55,7 @@ macro_rules! replays {
     };
 }
 
-replays! { config connection frame_handler handshake trace wire }
+replays! { config connection frame_handler handshake session trace wire }
 
 /// Inputs that nobody has chosen; the first step of fuzzing, with the same bytes each time.
 #[test]

@@ -28,6 +28,26 @@ fn what_was_flushed_is_lost_with_the_transport_or_sent_again() {
 }
 
 #[test]
+fn what_is_put_off_waits_for_the_next_transport() {
+    let mut requests = table();
+    for seq in 1..=2 {
+        ask(&mut requests, Class::Acknowledged, seq);
+        assert!(requests.flushed(Seq(seq)));
+    }
+    requests.transport_lost();
+    requests.transport_opened();
+    let (first, _) = requests.next_resend().unwrap();
+    requests.put_off(first);
+    assert_eq!(resends(&mut requests), [2]);
+    assert!(!requests.has_resends());
+    requests.put_off(first);
+    requests.transport_lost();
+    requests.transport_opened();
+    assert!(requests.has_resends());
+    assert_eq!(requests.next_resend().unwrap().0, first);
+}
+
+#[test]
 fn what_was_not_handed_over_waits() {
     let mut requests = table();
     for (seq, class) in [(1, Class::Queued), (2, Class::Acknowledged)] {

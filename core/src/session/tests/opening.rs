@@ -309,3 +309,22 @@ fn a_look_at_the_queue_that_comes_too_late_changes_nothing() {
     rig.decide(decision(transport, [queued].to_vec()));
     assert_eq!(rig.connection.queued().count(), 1);
 }
+
+#[test]
+fn what_is_due_while_a_request_is_sent_again_is_not_slept_upon() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    let confirm = Confirm::when(Matcher::new("ok", true));
+    rig.subscribe(Subscription::new("sub").confirm(confirm));
+    rig.ask(Request::call("get", None).class(crate::config::Class::Acknowledged));
+    rig.cut();
+    // It waits for the confirmation, and nobody comes before the opening has taken too long.
+    rig.now = rig.now + Duration::from_secs(60);
+    rig.session.decide(&mut rig.connection, rig.now, Decision::Taken);
+    while !matches!(
+        rig.session.poll(&mut rig.connection),
+        Output::Action(crate::action::Action::Wait { .. })
+    ) {}
+    let again = rig.session.poll(&mut rig.connection);
+    assert!(matches!(again, Output::Action(crate::action::Action::Wait { .. })), "{again:?}");
+    assert_eq!(rig.connection.state(), State::Reconnecting);
+}

@@ -6,7 +6,7 @@ use alloc::format;
 use super::*;
 use crate::config::Class;
 use crate::rng::{Rng, Stream};
-use crate::session::Unconfirmed;
+use crate::session::{Asks, Unconfirmed, Verdict};
 use crate::subscriptions::{Confirm, Matcher, News};
 use crate::testing;
 
@@ -154,4 +154,75 @@ fn what_cannot_be_said_is_told_at_once() {
     assert_eq!(rig.written(), ["sub"]);
     let news: Vec<_> = rig.told.drain(..).map(|told| (told.id, told.news)).collect();
     assert!(matches!(&news[..], [(id, News::Unsayable { .. })] if *id == large), "{news:?}");
+}
+
+fn reconnecting() -> SessionConfig {
+    SessionConfig { unconfirmed: Unconfirmed::Reconnect, ..SessionConfig::default() }
+}
+
+/// One that nobody confirms within a second.
+fn unconfirmed(name: &str) -> Subscription {
+    let confirm = Confirm::when(Matcher::new("ok", name)).timeout(Duration::from_secs(1));
+    symbol(name).confirm(confirm)
+}
+
+#[test]
+fn however_many_are_not_confirmed_they_cost_one_transport() {
+    let mut rig = Rig::opened(reconnecting());
+    let first = rig.transport();
+    for n in 0..5 {
+        rig.subscribe(unconfirmed(&n.to_string()));
+    }
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.told.len(), 5);
+    assert_eq!(rig.transport().get(), first.get() + 1, "dialled once");
+}
+
+#[test]
+fn what_is_not_confirmed_calls_no_close_off() {
+    let mut rig = Rig::opened(reconnecting());
+    let first = rig.transport();
+    rig.subscribe(unconfirmed("a"));
+    rig.event(Event::Close(crate::frame::CloseFrame::new(1000, "")));
+    rig.pass(Duration::from_secs(60));
+    assert!(matches!(rig.told[..], [Told { news: News::Unconfirmed, .. }]));
+    assert_eq!(rig.transport(), first, "nothing was dialled");
+    assert_eq!(rig.connection.state(), crate::notice::State::Closed);
+}
+
+#[test]
+fn nothing_is_said_on_a_transport_that_was_given_up() {
+    let mut config = Config::builder();
+    config.opening.hold = true;
+    config.outbox.max_bytes = 10;
+    let mut rig = Rig::with(config.build().expect("a config"), reconnecting());
+    let large = rig.subscribe(Subscription::new("x".repeat(11)));
+    rig.subscribe(Subscription::new("sub"));
+    rig.open();
+    assert!(rig.written().is_empty());
+    let news: Vec<_> = rig.told.drain(..).map(|told| (told.id, told.news)).collect();
+    assert!(matches!(&news[..], [(id, News::Unsayable { .. })] if *id == large), "{news:?}");
+    assert_eq!(rig.connection.counters().stale_events, 0, "nor released");
+}
+
+#[test]
+fn one_that_comes_too_late_for_its_transport_is_said_on_the_next() {
+    let mut rig = Rig::new(SessionConfig {
+        asks: Asks { login: true, queue: false },
+        ..SessionConfig::default()
+    });
+    rig.open();
+    // Nobody comes before the opening has taken too long.
+    rig.now = rig.now + Duration::from_secs(60);
+    let send = Vec::new();
+    let transport = rig.transport();
+    let verdict = Some(Verdict::Good);
+    rig.session.decide(&mut rig.connection, rig.now, Decision::Login { transport, send, verdict });
+    rig.subscribe(symbol("a"));
+    rig.subscribe(symbol("b"));
+    assert!(rig.told.is_empty(), "{:?}", rig.told);
+    rig.reopen();
+    let (transport, send, verdict) = (rig.transport(), Vec::new(), Some(Verdict::Good));
+    rig.decide(Decision::Login { transport, send, verdict });
+    assert_eq!(rig.written(), ["+a", "+b"]);
 }
