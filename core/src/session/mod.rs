@@ -38,7 +38,7 @@ use crate::bus::{Bus, Pattern, Routing, SubscriberId};
 use crate::config::ConfigError;
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
-use crate::notice::{Message, Notice};
+use crate::notice::{Message, Notice, ReadyState};
 use crate::requests::{self, Correlation, Request, RequestId, RequestRejected, Requests};
 use crate::subscriptions::{
     self, Subscription, SubscriptionId, SubscriptionRejected, Subscriptions,
@@ -381,8 +381,10 @@ impl Session {
     fn carry_out(&mut self, door: &mut impl Door) -> bool {
         let mut told = false;
         while let Some(event) = self.orders.pop_front() {
-            // A connection that closes, or that lost the transport by itself, is left alone.
-            let open = self.transport.is_some_and(|open| door.connection().is_open_on(open));
+            // A connection that drains or closes, or that lost the transport by itself, is left alone.
+            let connection = door.connection();
+            let open = self.transport.is_some_and(|open| connection.is_open_on(open))
+                && connection.ready_state() == ReadyState::Open;
             let open = open || planted!(self, CloseCalledOff);
             if matches!(event, Event::Reconnect) && !open {
                 continue;

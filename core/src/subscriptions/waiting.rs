@@ -113,7 +113,8 @@ impl Waiting {
         }
         self.found.clear();
         self.found.resize(self.names.len(), None);
-        pick(text, Reader { text, names: &self.names, found: &mut self.found })?;
+        let longest = self.names.iter().map(|(name, _)| name.len()).max()?;
+        pick(text, Reader { text, names: &self.names, longest, found: &mut self.found })?;
         let mut best: Option<(usize, (SubscriptionId, Role))> = None;
         for shape in &self.shapes {
             let size = shape.fields.len();
@@ -173,6 +174,8 @@ fn push_values(
 struct Reader<'a, 'n> {
     text: &'a str,
     names: &'n [(String, usize)],
+    /// The length of the longest of them.
+    longest: usize,
     found: &'n mut [Option<Range<usize>>],
 }
 
@@ -180,8 +183,7 @@ impl<'a> Pick<'a> for Reader<'a, '_> {
     type Place = usize;
 
     fn place(&mut self, key: &'a str) -> Option<usize> {
-        let longest = self.names.iter().map(|(name, _)| name.len()).max()?;
-        let key = name_of(key, longest)?;
+        let key = name_of(key, self.longest)?;
         self.names.binary_search_by(|(name, _)| name.as_str().cmp(&key)).ok()
     }
 

@@ -191,6 +191,24 @@ fn what_is_not_confirmed_calls_no_close_off() {
 }
 
 #[test]
+fn what_can_be_said_no_more_calls_no_drain_off() {
+    let mut rig = Rig::opened(reconnecting());
+    let first = rig.transport();
+    let confirmed = rig.subscribe(Subscription::new("sub").unsay("unsub"));
+    rig.flushes = false;
+    rig.send("one");
+    let close = crate::frame::CloseFrame::new(1000, "");
+    rig.event(Event::Drain { timeout: Some(Duration::from_secs(5)), close });
+    // One is taken back, one comes, and one is not confirmed in time: nothing can be said of them.
+    rig.unsubscribe(confirmed);
+    rig.subscribe(unconfirmed("a"));
+    rig.pass(Duration::from_secs(2));
+    assert_eq!(rig.transport(), first, "nothing was dialled");
+    assert_eq!(rig.connection.counters().uncertain, 0, "what is being sent goes on");
+    assert!(rig.connection.is_open_on(first));
+}
+
+#[test]
 fn nothing_is_said_on_a_transport_that_was_given_up() {
     let mut config = Config::builder();
     config.opening.hold = true;

@@ -6,8 +6,7 @@ use crate::action::Action;
 use crate::connection::Connection;
 use crate::error::{Accepted, Rejected};
 use crate::event::Event;
-use crate::notice::Notice;
-use crate::phase::Phase;
+use crate::notice::{Notice, ReadyState};
 use crate::session::Door;
 use crate::time::Instant;
 
@@ -63,7 +62,7 @@ impl<T: Door> Door for Tap<'_, T> {
         if self.told > MOST_TOLD {
             return Err(Rejected::Busy(event));
         }
-        let open = matches!(self.connection().phase, Phase::Open);
+        let open = self.connection().ready_state() == ReadyState::Open;
         if !open && matches!(event, Event::Reconnect) {
             self.seen.push(Seen::NotOpen);
         }
