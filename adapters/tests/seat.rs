@@ -6,7 +6,7 @@
 mod support;
 
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -559,5 +559,34 @@ fn hooks_run_on_no_thread_that_only_sends() {
         let threads: Vec<_> = hooks.try_iter().collect();
         assert!(threads.len() > 5);
         assert!(threads.iter().all(|thread| *thread != here));
+    });
+}
+
+#[test]
+fn a_timeout_is_kept_while_others_send_without_pause() {
+    in_time(|| {
+        let server = Server::start(|_, stream| {
+            let mut socket = accept(stream);
+            while let Ok(message) = socket.read() {
+                if message.to_text().is_ok_and(|text| text.starts_with("exchanged")) {
+                    socket.send(message).unwrap();
+                }
+            }
+        });
+        let mut client = quick_client(&server, waiting());
+        let handle = client.handle();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        let sender = thread::spawn(move || {
+            while !until.load(Ordering::SeqCst) {
+                handle.send("x").unwrap();
+            }
+        });
+        for _ in 0..10 {
+            // There may be notices of the heartbeat.
+            while client.recv_timeout(20 * MS).is_ok() {}
+        }
+        is_over.store(true, Ordering::SeqCst);
+        sender.join().unwrap();
     });
 }

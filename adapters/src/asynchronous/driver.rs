@@ -165,10 +165,13 @@ impl<R: Runtime> Future for Driver<R> {
                 }
                 // The application's task was woken, and is before this one.
                 Turn::Told => break,
-                Turn::Idle(now, until) => match this.sleep(now, until) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => this.look(),
-                },
+                Turn::Idle(now, until) => {
+                    this.much = 0;
+                    match this.sleep(now, until) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(()) => this.look(),
+                    }
+                }
                 Turn::Over(closed) => {
                     this.closed = Some(closed.clone());
                     this.timer = None;

@@ -20,8 +20,8 @@ use crate::into_request::IntoRequest;
 /// A retry hook and the like then run on the caller's thread. A hook that panics ends the connection,
 /// wherever it runs, and panics nowhere else.
 ///
-/// While messages are sent without pause, whoever sends writes them, many at once; the thread writes
-/// what is left behind, about 0.1 ms later. Hooks and listeners do not run on a thread that only sends.
+/// While messages are sent without pause, whoever sends writes them, many at once, and does nothing
+/// else for the connection; the thread writes what is left behind, about 0.1 ms later.
 ///
 /// Every method of [`Handle`] and of [`Control`](crate::Control) is its method too. What is received is fetched with
 /// [`recv`](Self::recv) and its like; while nobody does, at most the config's `inbox.max_messages`

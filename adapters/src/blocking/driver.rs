@@ -102,6 +102,11 @@ impl<S: Sink> Driver<S> {
         self.engine.did_much()
     }
 
+    /// As [`Engine::reads_on`].
+    pub(super) fn reads_on(&self) -> bool {
+        self.engine.reads_on()
+    }
+
     /// Whether it is about to connect, and so has deadlines of its own.
     pub(super) fn is_dialing(&self) -> bool {
         self.engine.dial_deadline().is_some()

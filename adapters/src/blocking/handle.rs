@@ -99,10 +99,18 @@ impl Handle {
                 }
                 Err(error) => error,
             };
+            // Nobody is told of room ahead.
+            if error.refusal != Refusal::Full || error.message.ahead || self.is_driver() {
+                return Err(error);
+            }
+            if may_unload {
+                message = error.message;
+                drop(core);
+                may_unload = self.unload();
+                core = self.shared().lock();
+                continue;
+            }
             let deadline = match patience {
-                _ if error.refusal != Refusal::Full || self.is_driver() => return Err(error),
-                // Nobody is told of room ahead.
-                _ if error.message.ahead => return Err(error),
                 Patience::None => return Err(error),
                 Patience::Endless => None,
                 Patience::Until(deadline) if deadline <= Instant::now() => {
@@ -111,14 +119,8 @@ impl Handle {
                 Patience::Until(deadline) => Some(deadline),
             };
             message = error.message;
-            if may_unload {
-                drop(core);
-                may_unload = self.unload();
-                core = self.shared().lock();
-            } else {
-                core = self.await_change(core, deadline);
-                may_unload = true;
-            }
+            core = self.await_change(core, deadline);
+            may_unload = true;
         }
     }
 

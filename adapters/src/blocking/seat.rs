@@ -50,6 +50,8 @@ const TICK: Duration = Duration::from_millis(5);
 const TURNS: u32 = 8;
 /// How long the thread leaves the writing to those who send.
 const LINGER: Duration = Duration::from_micros(100);
+/// Whether it does. Elsewhere so short a wait takes many times as long.
+const LENDS: bool = cfg!(unix);
 /// How often in a row it may find that they do.
 const LINGERS: u32 = 4;
 
@@ -220,10 +222,14 @@ impl Seat {
                 let waited = self.to_thread.wait_timeout(state, LINGER);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 attended = if state.loads == loads { 0 } else { attended + 1 };
-                let is_well = state.loading && !state.called && (1..=LINGERS).contains(&attended);
-                if state.vacant.is_some() && !is_well {
+                if state.loading && !state.called && (1..=LINGERS).contains(&attended) {
+                    continue;
+                }
+                if state.vacant.is_some() {
                     return self.take(state);
                 }
+                // Whoever has the driver just now puts it back for the thread.
+                state.loading = false;
                 continue;
             }
             let mut wait = TICK;

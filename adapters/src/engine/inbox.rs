@@ -233,6 +233,11 @@ impl Inbox {
         lags
     }
 
+    /// Whether one of the limits for reading is reached.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.is_full(&self.lock(), 1)
+    }
+
     /// Whether one of the limits for reading is reached, each divided by `part`.
     fn is_full(&self, queues: &Queues, part: usize) -> bool {
         queues.held.messages > (self.max_messages - 1) / part

@@ -14,7 +14,7 @@ use std::task::Waker;
 
 use perennial_core::session::Decision;
 use perennial_core::{
-    Action, CloseFrame, Closed, Config, End, EndKind, Event, Instant, Notice, Rejected,
+    Action, CloseFrame, Closed, Config, End, EndKind, Event, Instant, Notice, Overflow, Rejected,
     RetryChoice, TransportId, code,
 };
 
@@ -79,7 +79,7 @@ pub(crate) struct Engine<N: Network, S> {
     has_read: bool,
     /// How many turns there were since the last sleep.
     awake: u32,
-    /// How many deeds were done when there were any last.
+    /// How many deeds the last turn has done.
     done: usize,
     /// The turn before had nothing to tell the application, so that what could wait may be done.
     is_quiet: bool,
@@ -192,6 +192,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
     /// Takes a turn. `waker` is called when there is something to do after a turn that found
     /// nothing.
     pub(crate) fn turn(&mut self, waker: &Waker) -> Turn {
+        self.done = 0;
         self.exchange();
         match self.consult(waker) {
             Advice::Act(now) => {
@@ -219,9 +220,16 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
-    /// Whether the last turn had so much to do that more should come together before the next one.
+    /// Whether the last turn had so much to do that more should come together before the next one:
+    /// unless messages would be dropped meanwhile.
     pub(crate) fn did_much(&self) -> bool {
         self.done >= MUCH
+            && matches!(self.config.outbox.overflow, Overflow::Reject | Overflow::Wait)
+    }
+
+    /// Whether the last turn has left something to read.
+    pub(crate) fn reads_on(&self) -> bool {
+        !self.paused && self.link.as_ref().is_some_and(Link::wants_read)
     }
 
     /// As [`Shared::sends`].
@@ -297,8 +305,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
         for (transport, outcome) in std::mem::take(&mut core.prepared) {
             self.begin(transport, outcome);
         }
+        // Both must have room; whoever makes it says so.
         if std::mem::take(&mut core.resume)
             && !core.layer.is_congested()
+            && !shared.inbox.is_filled()
             && std::mem::take(&mut self.paused)
         {
             self.events.push_back(Event::ResumeReads);
@@ -340,7 +350,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
-        let reads_on = !self.paused && self.link.as_ref().is_some_and(Link::wants_read);
+        let reads_on = self.reads_on();
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);
         let may_command = S::COMMANDS && !self.notices.is_empty();

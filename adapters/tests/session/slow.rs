@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use perennial::core::ConfigBuilder;
-use perennial::{Listen, SlowConsumer, State};
+use perennial::{Listen, Notice, SlowConsumer, State};
 
 use crate::host::{Host, Peer};
 use crate::support::{eventually, quick};
@@ -18,7 +18,7 @@ scripts! {
 }
 
 const MESSAGES: usize = 3_000;
-const BEAT: Duration = Duration::from_millis(60);
+const BEAT: Duration = Duration::from_millis(250);
 
 fn beating() -> ConfigBuilder {
     let mut config = quick();
@@ -147,5 +147,59 @@ fn reading_goes_on_when_the_slow_one_leaves<D: Driver>() {
     hears_all::<D>(&mut fast);
     assert_eq!(handle.counters().attempts, 1);
     drop((client, fast, handle));
+    server.join().unwrap();
+}
+
+/// Where the client fetches from an inbox that stops reading as well. A callback fetches at once.
+mod with_an_inbox {
+    #[test]
+    fn on_a_thread() {
+        use crate::drivers::{OnThreads, Threaded};
+        super::a_subscriber_makes_no_room_for_an_inbox_that_is_full::<OnThreads<Threaded>>();
+    }
+
+    #[test]
+    fn on_smol() {
+        use crate::drivers::{Async, Smol};
+        super::a_subscriber_makes_no_room_for_an_inbox_that_is_full::<Async<Smol>>();
+    }
+}
+
+fn a_subscriber_makes_no_room_for_an_inbox_that_is_full<D: Driver>() {
+    let mut host = Host::new();
+    let mut config = quick();
+    config.inbox.max_messages = 8;
+    let mut client = D::start(builder(&host.url(), config));
+    let handle = D::handle(&client);
+    let mut listener = slow::<D>(&handle, SlowConsumer::Block);
+    let mut peer = host.peer();
+    let server = thread::spawn(move || {
+        for number in 0..MESSAGES {
+            peer.says(&message(number));
+            peer.says(&message(number).replace("news", "else"));
+        }
+        peer.stays();
+    });
+    // Nobody fetches from the inbox.
+    let mut heard = 0;
+    while let Ok(next) = D::hear(&mut listener, 4 * crate::WHILE) {
+        assert_eq!(next.unwrap().unwrap().as_text().unwrap(), message(heard));
+        heard += 1;
+    }
+    assert!(heard < MESSAGES / 2, "{heard} were read, and as many lie in the inbox");
+    // Now somebody does.
+    let subscriber = thread::spawn(move || {
+        for number in heard..MESSAGES {
+            assert_eq!(D::heard(&mut listener), message(number));
+        }
+    });
+    let mut others = 0;
+    while others < MESSAGES {
+        if let Notice::Message(_) = D::recv(&mut client).expect("before the end") {
+            others += 1;
+        }
+    }
+    subscriber.join().unwrap();
+    drop((client, handle));
     server.join().unwrap();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_core::Instant;
 
-use super::{Limit, Rest, Seat, State, TICK, TURNS, Vacant, Visit};
+use super::{LENDS, Limit, Rest, Seat, State, TICK, TURNS, Vacant, Visit};
 use crate::blocking::driver::{Driver, Woken};
 use crate::engine::{ToInbox, Turn, Written};
 
@@ -89,7 +89,8 @@ impl Driving<'_> {
                 Next::Busy => {
                     let did_much = self.driver.as_ref().is_some_and(|d| d.did_much());
                     much = if did_much { much + 1 } else { 0 };
-                    if much >= 2 && self.driver.as_ref().is_some_and(|d| !d.is_dialing()) {
+                    let leaves = |d: &Driver<_>| !d.is_dialing() && !d.reads_on();
+                    if LENDS && much >= 2 && self.driver.as_deref().is_some_and(leaves) {
                         return self.put_back(Rest::Busy, |state| {
                             state.fast = false;
                             state.loading = true;
@@ -101,7 +102,7 @@ impl Driving<'_> {
                     }
                 }
                 Next::Idle(now, until) => {
-                    busy = 0;
+                    (busy, much) = (0, 0);
                     if self.seat.lock().fast {
                         let is_dialing = self.driver.as_ref().is_some_and(|d| d.is_dialing());
                         if !is_dialing {
@@ -140,9 +141,10 @@ impl Driving<'_> {
                 Next::Over => return Visit::Found,
                 Next::Busy => {
                     busy += 1;
-                    if busy.is_multiple_of(TURNS) && found() {
+                    if busy.is_multiple_of(TURNS) {
+                        let visit = if found() { Visit::Found } else { Visit::Slow };
                         self.put_back(Rest::Busy, |state| state.fast = false);
-                        return Visit::Found;
+                        return visit;
                     }
                 }
                 Next::Idle(now, until) => {

@@ -20,19 +20,25 @@ use crate::engine::sink::Sink;
 pub(crate) struct Written {
     /// Something was written.
     pub(crate) some: bool,
-    /// Nothing is left that needs a turn soon.
+    /// Nothing is known that needs a turn soon.
     pub(crate) all: bool,
 }
 
 impl<N: Network, S: Sink> Engine<N, S> {
-    /// Writes what waits to be written, flushes once, and makes room for as much. All else that
-    /// there is to do is left for the next turn, and the application is told nothing.
+    /// Writes what waits to be written, as far as the write credit goes, flushes once, and makes room
+    /// for as much. All else that there is to do is left for the next turn, and the application is told
+    /// nothing.
     #[cfg(feature = "blocking")]
     pub(crate) fn write_out(&mut self) -> Written {
         let shared = Arc::clone(&self.shared);
         let mut core = shared.lock();
         let now = shared.clock().now();
         core.wake_up();
+        let owes_turn = core.abort
+            || core.reconnect
+            || core.resume
+            || !core.prepared.is_empty()
+            || core.layer.has_asks();
         self.tell_all(&mut core, now);
         while self.deeds.len() + self.notices.len() < ACTIONS {
             match core.next() {
@@ -51,8 +57,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
         self.tell_all(&mut core, now);
         core.relieve();
         drop(core);
-        let is_blocked = self.link.as_ref().is_none_or(Link::is_blocked);
-        Written { some: self.done > 0, all: !is_blocked && self.notices.len() < ACTIONS }
+        let is_well = |link: &Link<_>| !link.is_blocked() && link.broken().is_none();
+        let all =
+            !owes_turn && self.link.as_ref().is_some_and(is_well) && self.notices.len() < ACTIONS;
+        Written { some: self.done > 0, all }
     }
 
     /// Does what is to be done, and flushes once.
