@@ -2,8 +2,8 @@
 //!
 //! The driver takes that once for a message, however many get it, and holds it for as long as it takes
 //! to put so many references into queues. A subscriber holds it to take out what is its own, or to
-//! leave its waker. Nobody is called under it, and nothing of a subscriber's is dropped: what is
-//! dropped may want the lock itself.
+//! leave its waker. Nobody is woken under it, and no waker and no whole queue is dropped: what they
+//! hold may want the lock itself. Only what makes room for something newer goes there.
 
 use std::collections::VecDeque;
 use std::fmt;
