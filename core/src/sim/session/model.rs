@@ -21,8 +21,7 @@ use crate::dialect::Dialect;
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Seq};
 use crate::frame::Payload;
-use crate::notice::{Message, Notice, State};
-use crate::phase::Phase;
+use crate::notice::{Message, Notice, ReadyState, State};
 use crate::requests::{Correlation, Request, RequestId};
 use crate::session::{
     Decision, Output, RequestError, SessionConfig, SessionStatus, Unconfirmed, Unrouted,
@@ -34,6 +33,7 @@ use crate::time::{Duration, Instant};
 /// What has to be seen of the connection itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glimpse {
+    /// It is open, and neither drains nor closes.
     is_open: bool,
     ahead_room: usize,
     has_queue: bool,
@@ -43,7 +43,7 @@ pub(super) struct Glimpse {
 impl Glimpse {
     pub(super) fn of<D: Dialect>(connection: &Connection<D>) -> Self {
         Self {
-            is_open: matches!(connection.phase, Phase::Open),
+            is_open: connection.ready_state() == ReadyState::Open,
             ahead_room: connection.ahead_room(),
             has_queue: connection.queued().next().is_some(),
             opening: connection.config().opening.timeout,
