@@ -6,7 +6,7 @@ use std::string::String;
 use super::*;
 
 /// The size that the tests speak of; less under Miri, which takes a day for so much.
-const MIB: usize = if cfg!(miri) { 1 << 10 } else { 1 << 20 };
+const MIB: usize = if cfg!(miri) { 1 << 12 } else { 1 << 20 };
 
 fn topic(json: &str) -> Option<String> {
     delivered(fields(), text(json)).topic().map(Into::into)
