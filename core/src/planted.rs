@@ -141,6 +141,8 @@ SESSION {
     MatchedKept,
     /// A message overtakes those that the login looks at.
     LoginOvertaken,
+    /// The end overtakes those that the login looks at.
+    EndOvertakes,
     /// The application hears that a request's message was flushed.
     OwnFlushTold,
     /// Each subscription that fails costs a transport.

@@ -19,6 +19,7 @@ scripts! {
     a_login_that_fails_is_tried_again,
     a_login_that_is_never_answered_is_tried_again,
     what_comes_during_a_login_is_passed_on_in_order,
+    what_comes_during_a_login_comes_before_the_end,
     the_queue_is_dropped_from_and_put_in_order,
     a_panic_of_a_hook_ends_the_connection,
     a_hook_may_take_its_time,
@@ -193,6 +194,31 @@ fn what_comes_during_a_login_is_passed_on_in_order<D: Driver>() {
         }
         peer.resets();
     }
+}
+
+fn what_comes_during_a_login_comes_before_the_end<D: Driver>() {
+    let mut host = Host::new();
+    let mut config = quick();
+    // The first loss is the end.
+    config.retry.max_attempts = Some(1);
+    let (tell, is_over) = mpsc::channel();
+    let builder = builder(&host.url(), config).on_open(move |opening| {
+        opening.expect(|_| Ok(Reply::Other));
+        // Whatever is said, and the end of the stream, are there before anything is read.
+        is_over.recv_timeout(LONG).map_err(|error| HookError::Stop(error.to_string()))
+    });
+    let mut client = D::start(builder);
+    let handle = D::handle(&client);
+    let mut ticks = D::listen(&handle, "tick");
+    let mut peer = host.peer();
+    let tick = r#"{"type":"tick"}"#;
+    peer.says("news");
+    peer.says(tick);
+    drop(peer);
+    tell.send(()).unwrap();
+    assert_eq!(text::<D>(&mut client), "news");
+    assert_eq!(D::heard(&mut ticks), tick);
+    closed::<D>(&mut client);
 }
 
 fn the_queue_is_dropped_from_and_put_in_order<D: Driver>() {

@@ -37,13 +37,13 @@ impl Session {
                 }
             }
             Notice::Closed(_) => {
-                if !planted!(self, AskedBeyondEnd) {
-                    self.requests.close();
+                self.down();
+                // What came before it is told before it, and may answer what was asked.
+                if self.shown > 0 && !planted!(self, EndOvertakes) {
+                    self.end = Some(notice);
+                } else {
+                    self.finish(door, notice);
                 }
-                self.lost();
-                self.collect(door);
-                // It is the last.
-                self.outputs.push_back(Output::Action(Action::Notify(notice)));
                 return None;
             }
             Notice::StateChanged { .. }
@@ -58,6 +58,15 @@ impl Session {
             | Notice::Warning(_) => {}
         }
         Some(Output::Action(Action::Notify(notice)))
+    }
+
+    /// Nothing will come any more: everything ends, and the closed notice is the last.
+    pub(super) fn finish(&mut self, door: &mut impl Door, closed: Notice) {
+        if !planted!(self, AskedBeyondEnd) {
+            self.requests.close();
+        }
+        self.collect(door);
+        self.outputs.push_back(Output::Action(Action::Notify(closed)));
     }
 
     /// Takes a message that came.

@@ -87,6 +87,8 @@ pub struct Session {
     /// How many messages were given out to be looked at and are not answered for. Whatever comes
     /// meanwhile goes the same way, or it would overtake them.
     shown: usize,
+    /// The closed notice, while some of these came before it.
+    end: Option<Notice>,
     /// For whom the last message to deliver is.
     matched: Vec<SubscriberId>,
     /// Messages of a login that have not ended.
@@ -136,6 +138,7 @@ impl Session {
             said: VecDeque::new(),
             passed: VecDeque::new(),
             shown: 0,
+            end: None,
             matched: Vec::new(),
             login: BTreeSet::new(),
             asked: false,
@@ -176,6 +179,12 @@ impl Session {
                     }
                     continue;
                 }
+                if self.shown == 0
+                    && let Some(end) = self.end.take()
+                {
+                    self.finish(door, end);
+                    continue;
+                }
                 self.carry_out(door);
             }
             match door.poll() {
@@ -213,7 +222,10 @@ impl Session {
 
     /// Whether nothing waits to be polled, or to be told the connection.
     fn is_empty(&self) -> bool {
-        self.outputs.is_empty() && self.passed.is_empty() && self.orders.is_empty()
+        self.outputs.is_empty()
+            && self.passed.is_empty()
+            && self.orders.is_empty()
+            && self.end.is_none()
     }
 
     /// Whether [`go_on`](Self::go_on) would change nothing, with this deadline.

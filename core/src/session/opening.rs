@@ -54,12 +54,17 @@ impl Session {
     }
 
     pub(super) fn lost(&mut self) {
+        self.down();
+        self.requests.transport_lost();
+    }
+
+    /// No transport is open, and nothing is said on any.
+    pub(super) fn down(&mut self) {
         self.transport = None;
         self.stage = Stage::Down;
         // All but these were about the transport.
         self.orders.retain(|event| matches!(event, Event::Cancel(_)));
         self.subscriptions.lost();
-        self.requests.transport_lost();
     }
 
     /// Goes on as far as it goes. Returns whether that left something to be polled.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::Seq;
 use crate::notice::{Fate, Reason, State};
+use crate::requests::Outcome;
 use crate::session::{Asks, Verdict};
 use crate::subscriptions::{Confirm, Matcher};
 
@@ -327,4 +328,35 @@ fn what_is_due_while_a_request_is_sent_again_is_not_slept_upon() {
     let again = rig.session.poll(&mut rig.connection);
     assert!(matches!(again, Output::Action(crate::action::Action::Wait { .. })), "{again:?}");
     assert_eq!(rig.connection.state(), State::Reconnecting);
+}
+
+#[test]
+fn what_a_login_gives_back_comes_before_the_end() {
+    let mut rig = Rig::new(asking(true, false));
+    rig.open();
+    rig.hear("news");
+    // Nobody has looked at that yet, and so the answer goes the same way.
+    rig.decide(logged_in(&rig));
+    let id = rig.ask(Request::call("get", None));
+    rig.hear(r#"{"jsonrpc":"2.0","id":1,"result":null}"#);
+    rig.event(Event::Close(crate::frame::CloseFrame::new(1000, "")));
+    rig.lose();
+    assert_eq!(rig.connection.state(), State::Closed);
+    let ends = |rig: &Rig| {
+        let closed = |notice: &&Notice| matches!(notice, Notice::Closed(_));
+        rig.notices.iter().filter(closed).count()
+    };
+    let mut shown = 0;
+    for asked in core::mem::take(&mut rig.asked) {
+        if let Output::DuringLogin(message) = asked {
+            assert_eq!(ends(&rig), 0, "something is still with the login");
+            rig.decide(Decision::Pass(message));
+            shown += 1;
+        }
+    }
+    assert_eq!((shown, ends(&rig)), (2, 1));
+    assert_eq!(rig.messages(), ["news"]);
+    assert!(matches!(rig.notices.last(), Some(Notice::Closed(_))), "it is the last");
+    let ended: Vec<_> = rig.ended.iter().map(|ended| (ended.id, &ended.outcome)).collect();
+    assert!(matches!(ended[..], [(a, Outcome::Answered(_))] if a == id), "{ended:?}");
 }

@@ -76,6 +76,8 @@ pub(super) struct Model {
     passed: VecDeque<Message>,
     /// How many messages the login looks at.
     shown: usize,
+    /// The closed notice, until all that came before it was told.
+    end: Option<Action>,
     discarded: u64,
 }
 
@@ -92,6 +94,7 @@ impl Model {
             orders: Vec::new(),
             passed: VecDeque::new(),
             shown: 0,
+            end: None,
             discarded: 0,
         }
     }
@@ -283,6 +286,9 @@ impl Model {
         {
             direct = self.sort(message);
         }
+        if self.owed.is_empty() && direct.is_none() {
+            self.end();
+        }
         let mut door = None;
         let lasts = seen.iter().rposition(|seen| matches!(seen, Seen::Took(_)));
         for (at, seen) in seen.iter().enumerate() {
@@ -372,9 +378,9 @@ impl Model {
                 None
             }
             Notice::Closed(_) => {
-                self.asked.close(&mut self.owed);
-                self.lost();
-                self.owed.push(Owed::Closed(action.clone()));
+                self.down();
+                self.end = Some(action.clone());
+                self.end();
                 None
             }
             Notice::StateChanged { .. }
@@ -392,11 +398,26 @@ impl Model {
     }
 
     fn lost(&mut self) {
+        self.down();
+        self.asked.lost(&mut self.owed);
+    }
+
+    fn down(&mut self) {
         self.order.lost();
         self.standing.lost();
-        self.asked.lost(&mut self.owed);
         // All but these were about the transport.
         self.orders.retain(|event| matches!(event, Event::Cancel(_)));
+    }
+
+    /// The end comes after whatever the login looks at, and what it gives back.
+    fn end(&mut self) {
+        if self.shown == 0
+            && self.passed.is_empty()
+            && let Some(end) = self.end.take()
+        {
+            self.asked.close(&mut self.owed);
+            self.owed.push(Owed::Closed(end));
+        }
     }
 
     fn flushed(&mut self, seq: Seq) -> bool {

@@ -61,7 +61,7 @@ impl SessionScenario {
         let (status, idle) = (self.session.status(), connection.outbox.is_empty());
         let ended = status.requests == 0 && status.unconfirmed == 0;
         match connection.phase {
-            Phase::Closed => ended.then_some(Rest::Closed),
+            Phase::Closed => (ended && self.looks.is_empty()).then_some(Rest::Closed),
             Phase::Open => (ended && idle && !connection.is_held()).then_some(Rest::Open),
             Phase::Idle | Phase::Waiting | Phase::Dialing | Phase::Closing(_) => None,
         }
@@ -76,6 +76,7 @@ impl SessionScenario {
         match phase {
             Phase::Idle => self.handle(Event::Reconnect),
             Phase::Closing(_) => self.connection_step(Step::Ended(WE)),
+            Phase::Closed if asked => self.oblige(),
             Phase::Waiting | Phase::Closed => did = false,
             Phase::Dialing => self.oblige(),
             Phase::Open if asked => self.oblige(),
