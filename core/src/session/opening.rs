@@ -148,6 +148,11 @@ impl Session {
                     self.requests.unsent(id);
                     break;
                 }
+                // The transport is lost, as will be told: it goes out on the next.
+                Err(Rejected::NotOpen(_)) => {
+                    self.requests.unsent(id);
+                    return true;
+                }
                 // The others do not wait for it, nor does the queue.
                 Err(_) => {
                     planted!(self, AskedForEver => {

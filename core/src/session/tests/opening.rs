@@ -360,3 +360,26 @@ fn what_a_login_gives_back_comes_before_the_end() {
     let ended: Vec<_> = rig.ended.iter().map(|ended| (ended.id, &ended.outcome)).collect();
     assert!(matches!(ended[..], [(a, Outcome::Answered(_))] if a == id), "{ended:?}");
 }
+
+#[test]
+fn requests_that_come_too_late_for_their_transport_are_not_tried_on_it_one_by_one() {
+    let mut rig = Rig::new(asking(true, false));
+    rig.open();
+    rig.decide(logged_in(&rig));
+    let patient = || {
+        let request = Request::call("get", None).timeout(Duration::from_secs(3_600));
+        request.class(crate::config::Class::Acknowledged)
+    };
+    (0..3).for_each(|_| drop(rig.ask(patient())));
+    let asked = rig.written();
+    rig.cut();
+    // Nobody comes before the opening has taken too long.
+    rig.now = rig.now + Duration::from_secs(60);
+    rig.decide(logged_in(&rig));
+    assert_eq!(rig.connection.state(), State::Reconnecting);
+    assert_eq!(rig.connection.counters().rejected, 1, "the first is told, and says all");
+    assert_eq!(rig.connection.counters().stale_events, 0, "nothing is released");
+    rig.reopen();
+    rig.decide(logged_in(&rig));
+    assert_eq!(rig.written(), asked);
+}

@@ -107,7 +107,9 @@ impl Model {
         let in_turn = self.are_subscriptions_said() && !self.order.released;
         if in_turn && self.asked.is_next(message) {
             self.order.asking = true;
-            if !busy {
+            // Lost with the transport, it is said on the next.
+            let lost = matches!(result, Err(Rejected::NotOpen(_)));
+            if !(busy || lost) {
                 self.asked.said_again(seq);
             }
             return Ok(true);
