@@ -184,7 +184,7 @@ impl<D: Dialect> Connection<D> {
                 Ok(Accepted::Done)
             }
             Event::Refuse { transport, retry, detail } => {
-                if !(self.is_current(transport) && self.is_held()) {
+                if !self.is_open_on(transport) {
                     return Ok(self.stale());
                 }
                 self.refuse(now, retry, detail);

@@ -153,13 +153,15 @@ pub enum Event {
         /// The transport that is held.
         transport: TransportId,
     },
-    /// The application will not go on with this transport: its login was refused, a join failed.
-    /// Stale unless this transport is [held](crate::Opening::hold).
+    /// The application will not go on with this transport: its login was refused, a join failed,
+    /// or what it was to bring did not come. Stale unless this transport is open,
+    /// [held](crate::Opening::hold) or not.
     Refuse {
-        /// The transport that is held.
+        /// The transport that is open.
         transport: TransportId,
         /// Whether another transport may fare better. Then this one is aborted, and the policy's
-        /// retry follows as after any lost connection; the attempt counter goes on. Otherwise the
+        /// retry follows as after any lost connection; the attempt counter goes on, unless the
+        /// transport was called stable before. Otherwise the
         /// connection closes for good, with code 1000.
         retry: bool,
         /// Why, for people. The application keeps secrets out of it.

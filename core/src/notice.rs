@@ -339,7 +339,8 @@ pub enum Reason {
     Dead(Death),
     /// The peer broke the protocol.
     Violated(Violation),
-    /// The application refused the opening of the transport.
+    /// The application would not go on with the transport: see
+    /// [`Event::Refuse`](crate::Event::Refuse).
     Refused {
         /// Whether it asked for another transport.
         retry: bool,
@@ -433,9 +434,11 @@ impl fmt::Display for Reason {
                 )
             }
             Reason::Refused { detail, .. } if detail.is_empty() => {
-                f.write_str("the opening was refused")
+                f.write_str("the application refused the transport")
             }
-            Reason::Refused { detail, .. } => write!(f, "the opening was refused: {detail}"),
+            Reason::Refused { detail, .. } => {
+                write!(f, "the application refused the transport: {detail}")
+            }
             Reason::OpeningTimeout => f.write_str("the opening took too long"),
             Reason::Incapable(capability) => {
                 write!(f, "the transport lacks {}", capability.as_str())

@@ -393,12 +393,14 @@ impl Session {
     fn carry_out(&mut self, door: &mut impl Door) -> bool {
         let mut told = false;
         while let Some(event) = self.orders.pop_front() {
-            // A connection that drains or closes, or that lost the transport by itself, is left alone.
+            // A connection that closes is left alone, and one that drains, once its opening is over.
             let connection = door.connection();
-            let open = self.transport.is_some_and(|open| connection.is_open_on(open))
-                && connection.ready_state() == ReadyState::Open;
-            let open = open || planted!(self, CloseCalledOff);
-            if matches!(event, Event::Reconnect) && !open {
+            let closes = match connection.ready_state() {
+                ReadyState::Connecting | ReadyState::Open => false,
+                ReadyState::Closing | ReadyState::Closed => !connection.is_held(),
+            };
+            let closes = closes && !planted!(self, CloseCalledOff);
+            if matches!(event, Event::Refuse { .. }) && closes {
                 continue;
             }
             if let Err(Rejected::Busy(event)) = door.handle(self.now, event) {

@@ -246,23 +246,22 @@ impl Session {
             | News::Unsayable { .. } => true,
         };
         let (Some(transport), true) = (self.transport, failed) else { return };
-        let order = match (self.config.unconfirmed, self.stage) {
+        match (self.config.unconfirmed, self.stage) {
             // It was given up already.
             (Unconfirmed::Continue, _) | (Unconfirmed::Reconnect, Stage::Down) => return,
-            (Unconfirmed::Reconnect, Stage::Over) => Event::Reconnect,
             (
                 Unconfirmed::Reconnect,
-                Stage::Login | Stage::Subscribing | Stage::Asking | Stage::Queue,
-            ) => {
-                let detail = "a subscription was not confirmed".into();
-                Event::Refuse { transport, retry: true, detail }
-            }
-        };
+                Stage::Login | Stage::Subscribing | Stage::Asking | Stage::Queue | Stage::Over,
+            ) => {}
+        }
         // Nothing is said on it any more, and no other reason costs another one.
         if !planted!(self, GivenUpTwice) {
             self.stage = Stage::Down;
         }
-        self.order(door, order);
+        // The attempt has failed, also if the opening did not wait so long: a server that never
+        // confirms is dialled as the policy says.
+        let detail = "a subscription was not confirmed".into();
+        self.order(door, Event::Refuse { transport, retry: true, detail });
     }
 
     /// Until when confirmations keep the queue waiting, if they do.

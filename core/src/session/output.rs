@@ -106,7 +106,10 @@ pub enum Unconfirmed {
     /// It lives on; the application is told.
     #[default]
     Continue,
-    /// The application is told, and there is another attempt on a new transport.
+    /// The application is told, and there is another attempt on a new transport. It comes as after
+    /// any lost connection, when the retry policy says so; the delays grow from one to the next,
+    /// unless a transport is called stable (`retry.stable_after`) before its time for a confirmation
+    /// is over.
     Reconnect,
 }
 

@@ -130,7 +130,7 @@ impl<D: Dialect + Clone + PartialEq> Hands<'_, D> {
         self.command(Event::Release { transport });
     }
 
-    /// Refuses the opening of a held transport.
+    /// Gives the open transport up, held or not.
     pub fn refuse(&mut self, transport: TransportId, retry: bool) {
         self.command(Event::Refuse { transport, retry, detail: "refused".into() });
     }

@@ -41,8 +41,9 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             Event::Flushed { transport, .. }
             | Event::Buffered { transport, .. }
             | Event::Ended { transport, .. } => self.wire.id() == Some(*transport),
-            Event::Release { transport } | Event::Refuse { transport, .. } => {
-                self.glance.held && self.wire.id() == Some(*transport)
+            Event::Release { transport } => self.glance.held && self.wire.id() == Some(*transport),
+            Event::Refuse { transport, .. } => {
+                phase == Stage::Open && self.wire.id() == Some(*transport)
             }
             Event::Purge
             | Event::Reorder(_)
@@ -102,8 +103,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     let (was, is) = (Glance::of(ticked), moment.after);
                     demand!(6, *ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
                 } else if matches!(event, Event::Release { .. } | Event::Refuse { .. }) {
-                    let held = moment.due.held && moment.due.transport == id;
-                    demand!(6, !held, "{event:?} of a held transport was called stale");
+                    let releases = matches!(event, Event::Release { .. });
+                    let in_place = moment.due.held || !releases && moment.due.phase == Stage::Open;
+                    let awaited = in_place && moment.due.transport == id;
+                    demand!(6, !awaited, "{event:?} of the open transport was called stale");
                     demand!(6, *ticked == self.inner, "stale {event:?} changed something");
                 } else {
                     let transport = moment.after.transport;

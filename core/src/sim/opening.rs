@@ -38,7 +38,9 @@ impl Opening {
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, due, .. } = moment;
         if moment.done() && matches!(event, Event::Release { .. } | Event::Refuse { .. }) {
-            demand!(6, due.held, "{event:?} took effect, and nothing was held");
+            let held = due.held || matches!(event, Event::Refuse { .. });
+            demand!(6, held, "{event:?} took effect, and nothing was held");
+            demand!(6, due.phase == Stage::Open, "{event:?} took effect, and nothing was open");
             self.since = None;
         }
         if after.phase == Stage::Closing {

@@ -29,7 +29,10 @@ pub struct Confirm {
     /// What refuses it; `None`: nothing does.
     #[serde(default)]
     pub refuse: Option<Matcher>,
-    /// How long to wait, from the moment when it was said. Default 10 s; zero: nobody waits.
+    /// How long to wait, from the moment when it was said. Default 10 s. With zero
+    /// [`News::Unconfirmed`](super::News::Unconfirmed) is told at once, and a confirmation counts
+    /// whenever it comes; that is not for [`Unconfirmed::Reconnect`](crate::session::Unconfirmed),
+    /// which gives every transport up for it.
     #[serde(with = "duration", default = "ten_seconds")]
     pub timeout: Duration,
     /// Whether the message that confirms or refuses is kept from the application. Default no: it is

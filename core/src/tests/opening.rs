@@ -79,7 +79,6 @@ fn without_it_nothing_is_held() {
     harness.send("flows");
     assert_eq!(harness.take_texts(), ["flows"]);
     harness.stale(Event::Release { transport: harness.transport() });
-    harness.stale(harness.refusal(true));
     harness.advance(secs(60));
     assert_eq!(harness.counters().attempts, 1);
 }
@@ -390,8 +389,27 @@ fn a_release_that_comes_too_late_is_stale() {
     assert_eq!(harness.phase(), "opening");
     harness.release();
     harness.stale(Event::Release { transport: harness.transport() });
-    harness.stale(harness.refusal(false));
-    assert_eq!(harness.counters().stale_events, 5);
+    assert_eq!(harness.counters().stale_events, 4);
+}
+
+#[test]
+fn an_open_transport_is_refused_whether_it_is_held_or_not() {
+    let mut harness = held_with(|config| config.retry.stable_after = secs(10));
+    for _ in 0..2 {
+        harness.release();
+        harness.advance(secs(5));
+        harness.done(harness.refusal(true));
+        harness.stale(harness.refusal(true));
+        assert_eq!(harness.phase(), "waiting");
+        harness.reopen();
+    }
+    // It was not stable yet.
+    assert_eq!(harness.delays(), [1_000, 2_000]);
+    harness.release();
+    harness.done(harness.refusal(false));
+    harness.stale(harness.refusal(true));
+    harness.end(crate::EndKind::Eof);
+    assert_eq!((harness.closed().by, harness.closed().code), (ClosedBy::Policy, 1000));
 }
 
 #[test]

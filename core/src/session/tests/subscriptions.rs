@@ -70,8 +70,8 @@ fn a_refusal_and_a_silence_are_told_and_the_policy_decides() {
         rig.subscribe(symbol("a").confirm(confirm));
         rig.hear(r#"{"ok":false}"#);
         assert!(matches!(rig.told[..], [Told { news: News::Refused { .. }, .. }]));
-        let same = rig.transport() == first;
-        assert_eq!(same, unconfirmed == Unconfirmed::Continue);
+        let lives_on = rig.connection.is_open_on(first);
+        assert_eq!(lives_on, unconfirmed == Unconfirmed::Continue);
     }
 }
 
@@ -175,7 +175,9 @@ fn however_many_are_not_confirmed_they_cost_one_transport() {
     }
     rig.pass(Duration::from_secs(1));
     assert_eq!(rig.told.len(), 5);
+    rig.reopen();
     assert_eq!(rig.transport().get(), first.get() + 1, "dialled once");
+    assert_eq!(rig.connection.counters().stale_events, 0, "given up once");
 }
 
 #[test]
@@ -243,4 +245,60 @@ fn one_that_comes_too_late_for_its_transport_is_said_on_the_next() {
     let (transport, send, verdict) = (rig.transport(), Vec::new(), Some(Verdict::Good));
     rig.decide(Decision::Login { transport, send, verdict });
     assert_eq!(rig.written(), ["+a", "+b"]);
+}
+
+#[test]
+fn one_that_is_not_confirmed_costs_a_transport_that_is_not_held() {
+    let mut rig = Rig::with(Config::builder().build().expect("a config"), reconnecting());
+    rig.subscribe(unconfirmed("a"));
+    rig.open();
+    let first = rig.transport();
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.connection.state(), crate::notice::State::Reconnecting);
+    rig.written();
+    rig.reopen();
+    assert_ne!(rig.transport(), first);
+    rig.subscribe(symbol("b"));
+    assert_eq!(rig.written(), ["+a", "+b"]);
+}
+
+#[test]
+fn a_login_that_fails_costs_a_transport_that_is_not_held() {
+    let asks = Asks { login: true, queue: false };
+    let config = SessionConfig { asks, ..SessionConfig::default() };
+    let mut rig = Rig::with(Config::builder().build().expect("a config"), config);
+    rig.open();
+    let (transport, send) = (rig.transport(), Vec::new());
+    let verdict = Some(Verdict::Failed { detail: "no seat".into() });
+    rig.decide(Decision::Login { transport, send, verdict });
+    assert_eq!(rig.connection.state(), crate::notice::State::Reconnecting);
+}
+
+/// The delays before the attempts, without their jitter.
+fn delays(rig: &Rig) -> Vec<(u32, Duration)> {
+    let delay = |notice: &Notice| match notice {
+        Notice::Retrying { attempt, nominal, .. } => Some((*attempt, *nominal)),
+        _ => None,
+    };
+    rig.notices.iter().filter_map(delay).collect()
+}
+
+#[test]
+fn a_server_that_never_confirms_is_dialled_less_and_less_often() {
+    // Within the opening; and so late that the queue has been released.
+    for patience in [1, 8] {
+        let mut rig = Rig::new(reconnecting());
+        let confirm = Confirm::when(Matcher::new("ok", true));
+        let confirm = confirm.timeout(Duration::from_secs(patience));
+        rig.subscribe(symbol("a").confirm(confirm));
+        rig.open();
+        for _ in 0..3 {
+            rig.pass(Duration::from_secs(patience));
+            rig.reopen();
+        }
+        let delays = delays(&rig);
+        let attempts: Vec<u32> = delays.iter().map(|(attempt, _)| *attempt).collect();
+        assert_eq!(attempts, [2, 3, 4], "each counts");
+        assert!(delays.is_sorted_by(|(_, a), (_, b)| a < b), "{delays:?}");
+    }
 }

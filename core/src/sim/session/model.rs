@@ -33,8 +33,8 @@ use crate::time::{Duration, Instant};
 /// What has to be seen of the connection itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glimpse {
-    /// It is open, and neither drains nor closes.
-    is_open: bool,
+    /// It closes, or drains and is past its opening.
+    closes: bool,
     ahead_room: usize,
     has_queue: bool,
     opening: Duration,
@@ -43,12 +43,18 @@ pub(super) struct Glimpse {
 impl Glimpse {
     pub(super) fn of<D: Dialect>(connection: &Connection<D>) -> Self {
         Self {
-            is_open: connection.ready_state() == ReadyState::Open,
+            closes: closes(connection),
             ahead_room: connection.ahead_room(),
             has_queue: connection.queued().next().is_some(),
             opening: connection.config().opening.timeout,
         }
     }
+}
+
+/// Whether it ends by itself, so that nothing may cost its transport.
+pub(super) fn closes<D: Dialect>(connection: &Connection<D>) -> bool {
+    matches!(connection.ready_state(), ReadyState::Closing | ReadyState::Closed)
+        && !connection.is_held()
 }
 
 /// What a poll says about the last that it took from the connection.
@@ -130,7 +136,7 @@ impl Model {
         let expected = Seen::Told(now, event, result.clone());
         let seen = match seen {
             // The application may.
-            [Seen::NotOpen, seen @ ..] | seen => seen,
+            [Seen::Closes, seen @ ..] | seen => seen,
         };
         demand!(49, seen == [expected], "an event led to {seen:?} and {result:?}");
         Ok(())
@@ -294,7 +300,7 @@ impl Model {
         for (at, seen) in seen.iter().enumerate() {
             match seen {
                 Seen::Told(at, event, result) => self.told(*at, event, result, glimpse)?,
-                Seen::NotOpen => return Err(called_off()),
+                Seen::Closes => return Err(called_off()),
                 Seen::Took(action) => {
                     let free = direct.is_none() && self.owed.is_empty();
                     let number = self.owed.first().map_or(49, Owed::invariant);
@@ -447,11 +453,7 @@ impl Model {
             && !self.order.given_up
         {
             self.order.given_up = true;
-            self.orders.push(if self.order.released {
-                Event::Reconnect
-            } else {
-                Event::Refuse { transport, retry: true, detail: "".into() }
-            });
+            self.orders.push(Event::Refuse { transport, retry: true, detail: "".into() });
         }
     }
 
@@ -501,7 +503,7 @@ impl Model {
 
 /// A close is the application's, and so is what calls it off.
 fn called_off() -> Violation {
-    violation(49, "the connection was told to reconnect while it was not open".into())
+    violation(49, "a transport was given up while the connection closed".into())
 }
 
 /// Whether messages were sent after all was quiet: whoever does that goes as far as it can.

@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
+use super::model::closes;
 use crate::action::Action;
 use crate::connection::Connection;
 use crate::error::{Accepted, Rejected};
 use crate::event::Event;
-use crate::notice::{Notice, ReadyState};
+use crate::notice::Notice;
 use crate::session::Door;
 use crate::time::Instant;
 
@@ -22,8 +23,8 @@ const MOST_TOLD: usize = 1 << 16;
 pub(super) enum Seen {
     /// The connection was told an event, at this time, and answered.
     Told(Instant, Event, Result<Accepted, Rejected>),
-    /// It is to be told to reconnect, and is not open: it closes, or does so by itself.
-    NotOpen,
+    /// It is to give its transport up, and closes by itself.
+    Closes,
     /// An action was taken from it.
     Took(Action),
 }
@@ -62,9 +63,8 @@ impl<T: Door> Door for Tap<'_, T> {
         if self.told > MOST_TOLD {
             return Err(Rejected::Busy(event));
         }
-        let open = self.connection().ready_state() == ReadyState::Open;
-        if !open && matches!(event, Event::Reconnect) {
-            self.seen.push(Seen::NotOpen);
+        if matches!(event, Event::Refuse { .. }) && closes(self.connection()) {
+            self.seen.push(Seen::Closes);
         }
         let result = self.door.handle(now, event.clone());
         self.seen.push(Seen::Told(now, event, result.clone()));

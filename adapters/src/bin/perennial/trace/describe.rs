@@ -68,7 +68,7 @@ pub(super) fn event(event: Option<&Event>) -> String {
         Event::Release { transport } => format!("the opening of transport {transport} is over"),
         Event::Refuse { transport, retry, .. } => {
             let then = if *retry { "try another" } else { "give up" };
-            format!("the opening of transport {transport} is refused: {then}")
+            format!("transport {transport} is refused: {then}")
         }
         Event::Close(close) => format!("close with {}", close.code),
         Event::Drain { timeout, close } => match timeout {

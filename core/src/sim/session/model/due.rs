@@ -82,8 +82,8 @@ impl Model {
         glimpse: Glimpse,
     ) -> Verdict {
         while self.order.act(&mut self.orders) {}
-        if !glimpse.is_open {
-            self.orders.retain(|order| *order != Event::Reconnect);
+        if glimpse.closes {
+            self.orders.retain(|order| !matches!(order, Event::Refuse { .. }));
         }
         let (owed, orders) = (&self.owed, &self.orders);
         let first = owed.first().map_or(0, Owed::invariant);

@@ -15,7 +15,7 @@ impl Model {
         for seen in seen {
             match seen {
                 Seen::Told(at, event, result) => self.told(*at, event, result, glimpse)?,
-                Seen::NotOpen => return Err(called_off()),
+                Seen::Closes => return Err(called_off()),
                 Seen::Took(action) => {
                     return Err(violation(49, format!("{action:?} was taken outside of a poll")));
                 }
