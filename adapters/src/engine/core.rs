@@ -53,6 +53,11 @@ pub(crate) struct Core {
     last_ticket: u64,
     /// To be called when the lock is released.
     pub(super) to_call: Option<Waker>,
+    /// Wakers that nobody needs any more, until the lock is released: what ends with the last of a
+    /// task may want it.
+    pub(super) retired: Vec<Waker>,
+    /// So the driver's.
+    pub(super) woken: Option<Waker>,
     /// Who waits for a change is to be called when the lock is released.
     pub(super) announced: bool,
     /// Somebody was refused because too many actions waited.
@@ -96,6 +101,8 @@ impl Core {
             #[cfg(feature = "async")]
             last_ticket: 0,
             to_call: None,
+            retired: Vec::new(),
+            woken: None,
             announced: false,
             crowded: false,
         }
@@ -123,14 +130,16 @@ impl Core {
 
     /// Notes that the driver is awake.
     pub(crate) fn wake_up(&mut self) {
-        self.asleep = None;
+        self.woken = self.asleep.take();
     }
 
     /// Has `task` called at the next change. It keeps its place among those who wait.
     #[cfg(feature = "async")]
     pub(crate) fn await_change(&mut self, ticket: &mut Ticket, task: &Waker) {
         if let Some((_, waiting)) = self.tasks.iter_mut().find(|(id, _)| Some(*id) == ticket.0) {
-            waiting.clone_from(task);
+            if !waiting.will_wake(task) {
+                self.retired.push(std::mem::replace(waiting, task.clone()));
+            }
             return;
         }
         self.last_ticket += 1;
@@ -141,8 +150,10 @@ impl Core {
     /// Forgets a task that waits no longer.
     #[cfg(feature = "async")]
     pub(crate) fn forget(&mut self, ticket: &mut Ticket) {
-        if let Some(id) = ticket.0.take() {
-            self.tasks.retain(|(waiting, _)| *waiting != id);
+        if let Some(id) = ticket.0.take()
+            && let Some(at) = self.tasks.iter().position(|(waiting, _)| *waiting == id)
+        {
+            self.retired.push(self.tasks.remove(at).1);
         }
     }
 

@@ -39,8 +39,8 @@ pub(crate) struct Shared {
     sends: AtomicU32,
 }
 
-/// Access to the core. Those who are to be woken are called when the lock is released, so that a
-/// waker may do what it likes, and a thread finds it free when it wakes up.
+/// Access to the core. Those who are to be woken are called when the lock is released, and wakers end
+/// then, so that a waker may do what it likes, and a thread finds it free when it wakes up.
 #[derive(Debug)]
 pub(crate) struct Access<'a> {
     shared: &'a Shared,
@@ -72,6 +72,7 @@ impl Drop for Access<'_> {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
         let calls = core.layer.take_calls();
+        let _ended = (std::mem::take(&mut core.retired), core.woken.take());
         if std::mem::take(&mut core.announced) | core.layer.take_news() {
             let tasks = std::mem::take(&mut core.tasks);
             let threads = core.threads;
@@ -367,6 +368,49 @@ mod tests {
         }
         shared.lock().announce();
         assert!(thread.join().expect("it waits"), "called in time");
+    }
+
+    /// A task of which only a waker is left, and which needs the lock for its end.
+    struct Remains {
+        shared: Arc<Shared>,
+        found_it_free: Arc<AtomicBool>,
+    }
+
+    impl Wake for Remains {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Remains {
+        fn drop(&mut self) {
+            let is_free = self.shared.core.try_lock().is_ok();
+            self.found_it_free.store(is_free, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_waker_that_is_needed_no_longer_ends_when_the_lock_is_free() {
+        let shared = shared();
+        let remains = || {
+            let found_it_free = Arc::new(AtomicBool::new(false));
+            let (shared, found) = (Arc::clone(&shared), Arc::clone(&found_it_free));
+            (Waker::from(Arc::new(Remains { shared, found_it_free: found })), found_it_free)
+        };
+        let mut ticket = Ticket::default();
+        let (first, first_was_free) = remains();
+        shared.lock().await_change(&mut ticket, &first);
+        drop(first);
+        // Another task waits in its place.
+        let (second, second_was_free) = remains();
+        shared.lock().await_change(&mut ticket, &second);
+        drop(second);
+        assert!(first_was_free.load(Ordering::SeqCst));
+        shared.lock().forget(&mut ticket);
+        assert!(second_was_free.load(Ordering::SeqCst));
+        let (driver, driver_was_free) = remains();
+        shared.lock().fall_asleep(None, &driver);
+        drop(driver);
+        shared.lock().wake_up();
+        assert!(driver_was_free.load(Ordering::SeqCst));
     }
 
     #[test]
