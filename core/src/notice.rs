@@ -320,6 +320,31 @@ pub enum Warning {
     },
 }
 
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::IgnoredAck { id: Some(id) } => {
+                write!(f, "an acknowledgement of {id} was ignored: that awaits none")
+            }
+            Warning::IgnoredAck { id: None } => {
+                f.write_str("an acknowledgement without a usable id was ignored")
+            }
+            Warning::Unreadable { detail } => {
+                write!(f, "a message could not be read, and was passed on as it came: {detail}")
+            }
+            Warning::ClockBackwards { by } => {
+                write!(f, "the clock went back by {by:?}, and was held")
+            }
+            Warning::ClockJump { late } => {
+                write!(
+                    f,
+                    "the clock jumped forwards by {late:?}: a probe asks whether the link lives"
+                )
+            }
+        }
+    }
+}
+
 /// Why a connection was lost, could not be made, or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

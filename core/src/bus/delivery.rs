@@ -94,11 +94,52 @@ impl Delivery {
     /// [`PayloadError`], if it is not JSON or no `T`. It says where, quotes nothing of the payload,
     /// and holds the delivery.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        let read = match self.as_text() {
-            Some(text) => serde_json::from_str(text),
-            None => serde_json::from_slice(self.as_bytes()),
-        };
-        read.map_err(|error| PayloadError::new::<T>(self.clone(), &error))
+        read(self.as_text(), self.as_bytes())
+            .map_err(|error| PayloadError::new::<T>(self.clone(), &error))
+    }
+}
+
+impl Message {
+    /// Reads the message as JSON, all of it: it knows of no topic. A [`Delivery`] reads what the bus
+    /// takes for the payload.
+    ///
+    /// ```
+    /// use perennial_core::bus::PayloadError;
+    /// use perennial_core::{Message, Notice};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Trade {
+    ///     price: u64,
+    /// }
+    ///
+    /// fn price(notice: &Notice) -> Option<Result<u64, PayloadError>> {
+    ///     let Notice::Message(message) = notice else { return None };
+    ///     Some(message.parse().map(|trade: Trade| trade.price))
+    /// }
+    /// # let message = Message {
+    /// #     payload: r#"{"price":7}"#.into(),
+    /// #     id: None,
+    /// #     transport: serde_json::from_str("1")?,
+    /// # };
+    /// assert_eq!(price(&Notice::Message(message)), Some(Ok(7)));
+    /// assert_eq!(price(&Notice::Writable), None);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PayloadError`], if it is not JSON or no `T`. It says where, quotes nothing of the message,
+    /// and holds it.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        read(self.as_text(), self.payload.as_bytes()).map_err(|error| {
+            PayloadError::new::<T>(Delivery::new(self.clone(), Envelope::default()), &error)
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(text: Option<&str>, bytes: &[u8]) -> serde_json::Result<T> {
+    match text {
+        Some(text) => serde_json::from_str(text),
+        None => serde_json::from_slice(bytes),
     }
 }
 

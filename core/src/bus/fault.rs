@@ -82,7 +82,7 @@ impl PayloadError {
         Self { delivery: Box::new(delivery), fault, line: error.line(), column: error.column() }
     }
 
-    /// The topic of the message, if it has one.
+    /// The topic of the message, if it has one and a bus has looked for it.
     #[must_use]
     pub fn topic(&self) -> Option<&str> {
         self.delivery.topic()
@@ -125,7 +125,7 @@ impl fmt::Display for PayloadError {
         match self.topic() {
             // Quoted: the peer chose it, and it may hold line breaks.
             Some(topic) => write!(f, "the payload on {topic:?}")?,
-            None => f.write_str("the payload of a message without a topic")?,
+            None => f.write_str("the payload of a message")?,
         }
         write!(f, " cannot be read at line {} column {}: {}", self.line, self.column, self.fault)
     }

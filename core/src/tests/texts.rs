@@ -152,6 +152,19 @@ fn a_bad_duration_says_how_to_write_one() {
 }
 
 #[test]
+fn a_warning_says_what_was_amiss_and_what_came_of_it() {
+    let two = Duration::from_secs(2);
+    let warnings = [
+        (Warning::IgnoredAck { id: Some(7) }, "of 7 was ignored"),
+        (Warning::IgnoredAck { id: None }, "without a usable id was ignored"),
+        (Warning::Unreadable { detail: "byte 3".into() }, "passed on as it came: byte 3"),
+        (Warning::ClockBackwards { by: two }, "back by 2s"),
+        (Warning::ClockJump { late: two }, "forwards by 2s"),
+    ];
+    speak(warnings.map(|(warning, expected)| (warning.to_string(), expected)));
+}
+
+#[test]
 fn a_message_shows_its_text_or_its_size() {
     let message = |payload| Message { payload, id: None, transport: TransportId(1) };
     assert_eq!(message(Payload::from("news")).to_string(), "news");

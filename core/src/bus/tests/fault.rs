@@ -185,11 +185,26 @@ fn the_place_is_one_in_the_payload() {
     let error = delivered(fields(), text("[]")).parse::<u8>().expect_err("no number");
     assert_eq!(
         error.to_string(),
-        "the payload of a message without a topic cannot be read at line 1 column 0: \
-         an array where u8 was expected"
+        "the payload of a message cannot be read at line 1 column 0: an array where u8 was expected"
     );
     // A topic cannot break out of its line.
     let error =
         delivered(fields(), text(r#"{"type":"a\nb"}"#)).parse::<u8>().expect_err("no number");
     assert!(error.to_string().starts_with(r#"the payload on "a\nb" cannot"#), "{error}");
+}
+
+#[test]
+fn a_message_is_read_as_a_whole() {
+    let json = r#"{"type":"t","data":7}"#;
+    let delivery = delivered(fields(), text(json));
+    assert_eq!(delivery.parse::<u8>(), Ok(7));
+    let message = delivery.message();
+    let read = message.parse::<serde_json::Value>().expect("it is JSON");
+    assert_eq!(read["data"], 7);
+    let error = message.parse::<u8>().expect_err("no number");
+    assert_eq!(error.delivery().message(), message);
+    assert_eq!((error.topic(), error.line(), error.column()), (None, 1, 0));
+    let binary =
+        crate::Message { payload: Payload::Binary(b"[1,2]"[..].into()), ..message.clone() };
+    assert_eq!(binary.parse::<Vec<u8>>(), Ok([1, 2].to_vec()));
 }
