@@ -52,6 +52,9 @@ impl Handle {
     /// Waits for room if the config's `outbox.overflow` is `wait`, except in the callback of
     /// [`Builder::run`](crate::Builder::run), which would wait for itself.
     ///
+    /// Whoever sends without pause also writes, now and then, so that a subscriber of `tracing` or a
+    /// recorder of metrics may be called on this thread.
+    ///
     /// # Errors
     /// [`SendError`] gives the message back.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<Seq, SendError> {

@@ -14,7 +14,8 @@
 //!   much, and does nothing else; the thread looks every [`LINGER`] whether anybody does. It takes a
 //!   turn if nobody has, and now and then all the same, for what there is besides writing. This begins
 //!   when the thread finds much to write in two turns, and ends when it finds little, or when
-//!   somebody waits.
+//!   somebody waits. Subscribers of `tracing` and recorders of metrics that a write calls are called
+//!   on the sender's thread, within its `send`.
 //!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
 //! makes it slow again if the caller has not come since: because it does something else, or because
