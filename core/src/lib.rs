@@ -180,6 +180,7 @@ mod opening;
 mod outbox;
 mod output;
 mod phase;
+mod reason;
 #[cfg(test)]
 mod regressions;
 pub mod requests;
@@ -213,10 +214,10 @@ pub use event::{
 };
 pub use frame::{CloseFrame, Frame, Payload, code};
 pub use notice::{
-    Advice, Capability, Closed, ClosedBy, Death, Doubt, DropReason, Fate, Message, Notice,
-    ReadyState, Reason, State, Warning,
+    Advice, Death, Doubt, DropReason, Fate, Message, Notice, ReadyState, State, Warning,
 };
 pub use outbox::Queued;
+pub use reason::{Capability, Closed, ClosedBy, Reason};
 pub use status::{Counters, Status};
 pub use time::{Duration, Instant};
 pub use timers::Timer;
