@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_core::bus::Routing;
 use perennial_core::requests::Correlation;
-use perennial_core::session::{Asks, Session, SessionConfig, Unrouted};
+use perennial_core::session::{Asks, Flushes, Session, SessionConfig, Unrouted};
 use perennial_core::{BuiltIn, Config, Connection, Duration, Reason, RetryChoice};
 use tungstenite::client::IntoClientRequest;
 
@@ -280,7 +280,8 @@ impl Builder {
     }
 
     /// Says how messages find their subscribers, answers their requests, and what becomes of
-    /// subscriptions that are not confirmed. Its `asks` follow from the hooks that are set.
+    /// subscriptions that are not confirmed. Its `asks` follow from the hooks that are set, and its
+    /// `flushes` from [`reports`](Self::reports).
     pub fn session(mut self, session: SessionConfig) -> Self {
         self.session = session;
         self
@@ -393,6 +394,7 @@ impl Builder {
         let board = Board::new(self.history);
         let mut session = self.session;
         session.asks = Asks { login: self.on_open.is_some(), queue: self.on_queue.is_some() };
+        session.flushes = if self.reports { Flushes::Tell } else { Flushes::Omit };
         let session = Session::new(session, now).map_err(Error::Config)?;
         let core = Core::new(connection, recording, session);
         let shared = Arc::new(Shared::new(core, clock, inbox, board, self.listeners));

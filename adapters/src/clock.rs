@@ -2,7 +2,7 @@
 
 #[cfg(not(unix))]
 use std::time::Instant as StdInstant;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use perennial_core::Instant;
 
@@ -13,7 +13,7 @@ use perennial_core::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     #[cfg(unix)]
-    origin: Duration,
+    origin: u64,
     #[cfg(not(unix))]
     origin: StdInstant,
 }
@@ -33,14 +33,14 @@ impl Clock {
         #[cfg(unix)]
         let elapsed = running().saturating_sub(self.origin);
         #[cfg(not(unix))]
-        let elapsed = self.origin.elapsed();
-        Instant::from_nanos(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+        let elapsed = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Instant::from_nanos(elapsed)
     }
 }
 
-/// How long the computer has run, asleep or not.
+/// How long the computer has run, asleep or not, in nanoseconds.
 #[cfg(unix)]
-fn running() -> Duration {
+fn running() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     // Linux's monotonic clock stands still in sleep, and so has another beside it. Darwin's goes on.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -49,7 +49,8 @@ fn running() -> Duration {
     let clock = ClockId::Monotonic;
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 /// The wall-clock time: milliseconds since 1970-01-01T00:00:00Z; 0 before that.
@@ -60,6 +61,8 @@ pub(crate) fn unix_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -17,9 +17,9 @@ use crate::engine::{Engine, Parts, ToInbox, Turn};
 /// How many turns are taken before the executor's other tasks have theirs.
 const TURNS: usize = 16;
 /// For how long more messages may come together after two turns that had much to do.
-const LINGER: Duration = Duration::from_micros(50);
+const LINGER: Duration = Duration::from_micros(200);
 /// How often in a row there may be none.
-const PAUSES: u32 = 3;
+const PAUSES: u32 = 20;
 /// A timer that fires so much after the deadline is not set anew: timers are no more exact.
 const SLACK: Duration = Duration::from_millis(1);
 

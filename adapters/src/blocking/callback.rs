@@ -23,10 +23,6 @@ impl<F> ToCallback<F> {
 impl<F: FnMut(&Handle, Notice) -> ControlFlow<()>> Sink for ToCallback<F> {
     const COMMANDS: bool = true;
 
-    fn wants_reports(&self) -> bool {
-        self.reports
-    }
-
     fn put(&mut self, _: Instant, notices: &mut Vec<Notice>) -> bool {
         for notice in notices.drain(..) {
             if is_report(&notice) && !self.reports {

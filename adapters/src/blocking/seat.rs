@@ -11,11 +11,10 @@
 //!
 //! * **Loading.** For those who send without pause, so that no two threads hand over one message after
 //!   the other under one lock. Nobody has the driver. Who sends writes what waits whenever that is
-//!   much, and does nothing else; the thread looks every [`LINGER`] whether anybody does. It takes a
-//!   turn if nobody has, and now and then all the same, for what there is besides writing. This begins
-//!   when the thread finds much to write in two turns, and ends when it finds little, or when
-//!   somebody waits. Subscribers of `tracing` and recorders of metrics that a write calls are called
-//!   on the sender's thread, within its `send`.
+//!   much, and does nothing else; the thread takes a turn every [`LINGER`], for what they have left and
+//!   for what there is besides writing. This begins when the thread finds much to write in two turns,
+//!   and ends when it finds little, or when somebody waits. Subscribers of `tracing` and recorders of
+//!   metrics that a write calls are called on the sender's thread, within its `send`.
 //!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
 //! makes it slow again if the caller has not come since: because it does something else, or because
@@ -49,12 +48,12 @@ use crate::engine::ToInbox;
 const TICK: Duration = Duration::from_millis(5);
 /// How many turns in a row may find something to do before that is left to the thread.
 const TURNS: u32 = 8;
-/// How long the thread leaves the writing to those who send.
-const LINGER: Duration = Duration::from_micros(100);
+/// How long the thread leaves the writing to those who send. So long may wait what the last of them
+/// has left, and what the peer says: short beside what a network takes, and long beside what it costs
+/// to wake a thread.
+const LINGER: Duration = Duration::from_millis(1);
 /// Whether it does. Elsewhere so short a wait takes many times as long.
 const LENDS: bool = cfg!(unix);
-/// How often in a row it may find that they do.
-const LINGERS: u32 = 4;
 
 /// Where the driver is when nobody drives.
 #[derive(Debug)]
@@ -88,8 +87,6 @@ struct State {
     caller_waits: bool,
     /// The writing is left to those who send. The driver is awake, as far as anybody else knows.
     loading: bool,
-    /// How often somebody has written.
-    loads: u64,
 }
 
 /// A driver that nobody has.
@@ -164,7 +161,6 @@ impl Seat {
             answers: false,
             caller_waits: false,
             loading: false,
-            loads: 0,
         };
         let (to_thread, to_caller) = (Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), to_thread, to_caller, call, clock }
@@ -216,16 +212,11 @@ impl Seat {
     /// Waits until the thread must drive.
     fn await_turn(self: &Arc<Self>) -> Option<(Driving<'_>, Rest)> {
         let mut state = self.lock();
-        let mut attended = 0_u32;
         while !state.over {
             if state.loading {
-                let loads = state.loads;
-                let waited = self.to_thread.wait_timeout(state, LINGER);
+                let wait = |state: &mut State| state.loading && !state.called;
+                let waited = self.to_thread.wait_timeout_while(state, LINGER, wait);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                attended = if state.loads == loads { 0 } else { attended + 1 };
-                if state.loading && !state.called && (1..=LINGERS).contains(&attended) {
-                    continue;
-                }
                 if state.vacant.is_some() {
                     return self.take(state);
                 }

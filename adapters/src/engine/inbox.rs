@@ -187,11 +187,6 @@ impl Inbox {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether reports are put in.
-    pub(crate) fn wants_reports(&self) -> bool {
-        self.reports
-    }
-
     /// Puts notices in. Returns whether the driver should read on.
     pub(crate) fn put(&self, at: Instant, notices: impl Iterator<Item = Notice>) -> bool {
         let mut queues = self.lock();

@@ -194,7 +194,7 @@ impl Layer {
     }
 
     /// Whether anybody is to be called, or told that something has changed.
-    #[cfg(feature = "blocking")]
+    #[inline]
     pub(super) fn owes_calls(&self) -> bool {
         self.has_news || !self.calls.is_empty()
     }

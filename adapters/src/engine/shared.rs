@@ -71,6 +71,9 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
+        if driver.is_none() && !core.announced && !core.layer.owes_calls() {
+            return;
+        }
         let calls = core.layer.take_calls();
         let _ended = (std::mem::take(&mut core.retired), core.woken.take());
         if std::mem::take(&mut core.announced) | core.layer.take_news() {

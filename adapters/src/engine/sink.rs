@@ -11,9 +11,6 @@ pub(crate) trait Sink {
     /// Whether taking a notice may itself give commands.
     const COMMANDS: bool;
 
-    /// Whether the application is told what became of its messages.
-    fn wants_reports(&self) -> bool;
-
     /// Takes notices that came at `at`. Returns whether the driver should read on.
     fn put(&mut self, at: Instant, notices: &mut Vec<Notice>) -> bool;
 }
@@ -24,10 +21,6 @@ pub(crate) struct ToInbox(pub(crate) Arc<Shared>);
 
 impl Sink for ToInbox {
     const COMMANDS: bool = false;
-
-    fn wants_reports(&self) -> bool {
-        self.0.inbox.wants_reports()
-    }
 
     fn put(&mut self, at: Instant, notices: &mut Vec<Notice>) -> bool {
         self.0.inbox.put(at, notices.drain(..))

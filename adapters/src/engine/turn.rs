@@ -58,8 +58,6 @@ pub(crate) struct Parts {
 pub(crate) struct Engine<N: Network, S> {
     shared: Arc<Shared>,
     sink: S,
-    /// Whether the application wants to know what became of its messages.
-    reports: bool,
     config: Config,
     dialing: Dialing,
     preparer: Preparer,
@@ -133,7 +131,6 @@ impl<N: Network, S: Sink> Engine<N, S> {
     pub(crate) fn new(parts: Parts, network: N, sink: S) -> Self {
         Self {
             shared: parts.shared,
-            reports: sink.wants_reports(),
             sink,
             config: parts.config,
             dialing: parts.dialing,
@@ -374,8 +371,6 @@ impl<N: Network, S: Sink> Engine<N, S> {
     fn take(&mut self, action: Action) {
         match Deed::of(action) {
             Ok(deed) => self.deeds.push(deed),
-            // There are as many as messages; where nobody wants to know, nothing else does.
-            Err(Some(Notice::Flushed { .. })) if !self.reports => {}
             Err(Some(notice)) => self.notices.push(notice),
             Err(None) => {}
         }

@@ -210,7 +210,12 @@ impl Requests {
     }
 
     /// The connection has flushed a message. Returns whether it was a request's.
+    #[inline]
     pub fn flushed(&mut self, seq: Seq) -> bool {
+        !self.messages.is_empty() && self.was_flushed(seq)
+    }
+
+    fn was_flushed(&mut self, seq: Seq) -> bool {
         let Some(id) = self.messages.remove(&seq) else { return false };
         self.cancellations.remove(&seq);
         if let Some(entry) = self.entries.get_mut(&id)

@@ -1,8 +1,8 @@
 //! What a connection's notices mean to a session.
 
-use super::{Door, Output, Session, Stage, Unrouted};
+use super::{Door, Flushes, Output, Session, Stage, Unrouted};
 use crate::action::Action;
-use crate::event::Event;
+use crate::event::{Event, Seq};
 use crate::notice::{Message, Notice, State};
 use crate::requests::Heard;
 use crate::subscriptions::Heard as Confirmation;
@@ -20,10 +20,7 @@ impl Session {
                 self.collect(door);
             }
             Notice::Flushed { seq, .. } => {
-                if self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
-                    || self.subscriptions.flushed(seq)
-                    || self.login.remove(&seq)
-                {
+                if self.keeps_flush(seq) {
                     return None;
                 }
             }
@@ -67,6 +64,15 @@ impl Session {
         }
         self.collect(door);
         self.outputs.push_back(Output::Action(Action::Notify(closed)));
+    }
+
+    /// Takes the news that a message was flushed. Returns whether it goes no further.
+    #[inline]
+    pub(super) fn keeps_flush(&mut self, seq: Seq) -> bool {
+        self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
+            || self.subscriptions.flushed(seq)
+            || !self.login.is_empty() && self.login.remove(&seq)
+            || self.config.flushes == Flushes::Omit
     }
 
     /// Takes a message that came.

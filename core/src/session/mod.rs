@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 
 pub use door::Door;
 use opening::{Said, Stage};
-pub use output::{Asks, Decision, Output, SessionStatus, Unconfirmed, Unrouted, Verdict};
+pub use output::{Asks, Decision, Flushes, Output, SessionStatus, Unconfirmed, Unrouted, Verdict};
 
 use crate::action::Action;
 use crate::bus::{Bus, Pattern, Routing, SubscriberId};
@@ -60,6 +60,8 @@ pub struct SessionConfig {
     pub unconfirmed: Unconfirmed,
     /// What becomes of a message that no subscriber wants.
     pub unrouted: Unrouted,
+    /// Whether the application is told of each message that was flushed.
+    pub flushes: Flushes,
     /// What the application wants to be asked.
     pub asks: Asks,
 }
@@ -191,6 +193,12 @@ impl Session {
                 Action::Notify(Notice::Message(message)) => {
                     if let Some(output) = self.take(door, message) {
                         return output;
+                    }
+                }
+                // There are as many as messages.
+                Action::Notify(Notice::Flushed { seq, id }) => {
+                    if !self.keeps_flush(seq) {
+                        return Output::Action(Action::Notify(Notice::Flushed { seq, id }));
                     }
                 }
                 Action::Notify(notice) => {

@@ -124,6 +124,18 @@ pub enum Unrouted {
     Discard,
 }
 
+/// Whether the application is told of each message that was flushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flushes {
+    /// By [`Notice::Flushed`](crate::Notice::Flushed), as without a session.
+    #[default]
+    Tell,
+    /// It is not: for a program that does not care, which costs a notice for each message otherwise.
+    /// They are counted all the same.
+    Omit,
+}
+
 /// A session in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SessionStatus {

@@ -309,8 +309,9 @@ impl Subscriptions {
     }
 
     /// The connection has flushed a message. Returns whether it was one of these.
+    #[inline]
     pub fn flushed(&mut self, seq: Seq) -> bool {
-        self.messages.remove(&seq).is_some()
+        !self.messages.is_empty() && self.messages.remove(&seq).is_some()
     }
 
     /// The connection has given a message up. Returns whether it was one of these.

@@ -35,10 +35,10 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 pub(crate) static TASKS: [Task; 14] = [
-    task("send and receive one by one, 64 B", Work::Exchange, 64, 10_000, Some(1.05)),
-    task("send and receive one by one, 1 KiB", Work::Exchange, KIB, 10_000, Some(1.05)),
+    task("send and receive one by one, 64 B", Work::Exchange, 64, 2_000, Some(1.05)),
+    task("send and receive one by one, 1 KiB", Work::Exchange, KIB, 2_000, Some(1.05)),
     task("send and receive one by one, 1 MiB", Work::Exchange, MIB, 50, Some(1.05)),
-    task("echo, median, 64 B", Work::Echo, 64, 10_000, Some(1.0)),
+    task("echo, median, 64 B", Work::Echo, 64, 2_000, Some(1.0)),
     task("queued sends to one by one, 64 B", Work::Send, 64, 50_000, Some(0.25)),
     task("send, 64 B", Work::Send, 64, 50_000, Some(1.05)),
     task("send, 1 KiB", Work::Send, KIB, 20_000, Some(1.05)),

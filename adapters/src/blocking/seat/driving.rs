@@ -70,9 +70,7 @@ impl Driving<'_> {
         };
         state.driving = None;
         state.vacant = Some(Vacant { driver, rest });
-        if state.loading {
-            state.loads = state.loads.wrapping_add(1);
-        } else if is_due || state.called || !state.fast {
+        if !state.loading && (is_due || state.called || !state.fast) {
             self.seat.to_thread.notify_one();
         }
         self.seat.release_caller(&mut state);

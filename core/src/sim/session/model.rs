@@ -24,7 +24,7 @@ use crate::frame::Payload;
 use crate::notice::{Message, Notice, ReadyState, State};
 use crate::requests::{Correlation, Request, RequestId};
 use crate::session::{
-    Decision, Output, RequestError, SessionConfig, SessionStatus, Unconfirmed, Unrouted,
+    Decision, Flushes, Output, RequestError, SessionConfig, SessionStatus, Unconfirmed, Unrouted,
 };
 use crate::sim::{Verdict, Violation, demand, violation};
 use crate::subscriptions::{News, Subscription, SubscriptionId, SubscriptionRejected, Told};
@@ -373,7 +373,10 @@ impl Model {
                 self.lost();
                 as_it_is
             }
-            Notice::Flushed { seq, .. } if self.flushed(*seq) => None,
+            Notice::Flushed { seq, .. } => {
+                let told = !self.flushed(*seq) && self.config.flushes == Flushes::Tell;
+                told.then(|| as_it_is).flatten()
+            }
             Notice::Undelivered { seq, .. } if self.order.ended(*seq) => None,
             Notice::Undelivered { seq, fate, .. } => {
                 if self.asked.undelivered(*seq, *fate, &mut self.owed) {
@@ -390,7 +393,6 @@ impl Model {
                 None
             }
             Notice::StateChanged { .. }
-            | Notice::Flushed { .. }
             | Notice::Dialing { .. }
             | Notice::Retrying { .. }
             | Notice::Suspended { .. }

@@ -2,7 +2,7 @@
 
 use crate::bus::{Routing, RoutingConfig};
 use crate::requests::{self, Correlation};
-use crate::session::{Asks, SessionConfig, Unconfirmed, Unrouted};
+use crate::session::{Asks, Flushes, SessionConfig, Unconfirmed, Unrouted};
 use crate::sim::{Choices, Setup};
 use crate::subscriptions;
 use crate::{Config, Duration};
@@ -30,6 +30,8 @@ pub struct SessionSetup {
     pub reconnect: bool,
     /// What no subscriber wants is dropped.
     pub discard: bool,
+    /// The application is not told of what was flushed.
+    pub omit: bool,
     /// The application logs in.
     pub login: bool,
     /// The application looks at the queue.
@@ -52,6 +54,7 @@ impl SessionSetup {
             login: c.chance(500),
             queue: c.chance(333),
             connection: Setup::choose(c),
+            omit: c.chance(250),
         }
     }
 
@@ -94,6 +97,7 @@ impl SessionSetup {
             } else {
                 Unconfirmed::Continue
             },
+            flushes: if self.omit { Flushes::Omit } else { Flushes::Tell },
             unrouted: if self.discard { Unrouted::Discard } else { Unrouted::Deliver },
             asks: Asks { login: self.login, queue: self.queue },
         }
