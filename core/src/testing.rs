@@ -1,6 +1,7 @@
 //! A driver in virtual time for the tests: it does what `poll` says, keeps what it saw, and
 //! panics at once where an action breaks a rule that holds always.
 
+mod json;
 mod seen;
 
 use alloc::string::String;
@@ -9,6 +10,8 @@ use core::mem::take;
 
 use proptest::collection;
 use proptest::prelude::{ProptestConfig, Strategy, any};
+
+pub(crate) use json::{inside, jsonish};
 
 use crate::{
     Accepted, Action, Backoff, BuiltIn, Bytes, Capabilities, Class, CloseFrame, Config,

@@ -5,9 +5,8 @@ use core::ops::Range;
 
 use bytestring::ByteString;
 
-use super::MAX_TOPIC;
-use super::escape::unescape;
-use super::scan::{Kind, Scanner, Token};
+use super::{MAX_DEPTH, MAX_TOPIC};
+use crate::json::{Kind, Scan, Token, means, unescape};
 
 /// What was found in a message, as places in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,65 +27,51 @@ impl Envelope {
     /// Reads `text`, one pass, by these top-level fields; empty unless it is a JSON object with a
     /// topic.
     pub(super) fn read(text: &str, topic_field: &str, payload_field: Option<&str>) -> Self {
-        let mut scanner = Scanner::new(text);
         let mut topic = None;
         let mut payload = None;
-        let whole = scanner.object(|name, value| {
-            if name.is_string(text, topic_field) {
+        let whole = Scan::new(text).object(MAX_DEPTH, |name, value| {
+            if is_string(&name, text, topic_field) {
                 topic = Some(value);
-            } else if payload_field.is_some_and(|field| name.is_string(text, field)) {
+            } else if payload_field.is_some_and(|field| is_string(&name, text, field)) {
                 payload = Some(value.range);
             }
         });
         // Half an object has no topic: what comes later might have named another one.
-        match topic.filter(|_| whole.is_some()).and_then(|token| token.topic(text)) {
+        match topic.filter(|_| whole.is_some()).and_then(|token| topic_of(token, text)) {
             Some(topic) => Self { topic: Some(topic), payload },
             None => Self::default(),
         }
     }
 }
 
-impl Token {
-    /// Whether it is the string `expected`.
-    fn is_string(&self, text: &str, expected: &str) -> bool {
-        match self.string(text) {
-            Some((inner, false)) => inner == expected,
-            // The comparison ends with the first difference, so that a hostile string costs nothing.
-            Some((inner, true)) => unescape(inner).eq(expected.chars().map(Some)),
-            None => false,
-        }
-    }
+/// Whether a token is the string `expected`.
+fn is_string(token: &Token, text: &str, expected: &str) -> bool {
+    let Kind::String { escaped } = token.kind else { return false };
+    let Some(inner) = text.get(inside(token)) else { return false };
+    if escaped { means(inner, expected) } else { inner == expected }
+}
 
-    /// The topic that it names.
-    fn topic(self, text: &str) -> Option<Topic> {
-        let range = match self.kind {
-            Kind::Number => self.range,
-            Kind::String { escaped: false } => self.inner(),
-            Kind::String { escaped: true } => {
-                let mut topic = String::new();
-                for char in unescape(text.get(self.inner())?) {
-                    topic.push(char?);
-                    if topic.len() > MAX_TOPIC {
-                        return None;
-                    }
+/// The topic that a token names.
+fn topic_of(token: Token, text: &str) -> Option<Topic> {
+    let range = match token.kind {
+        Kind::Number => token.range,
+        Kind::String { escaped: false } => inside(&token),
+        Kind::String { escaped: true } => {
+            let mut topic = String::new();
+            for char in unescape(text.get(inside(&token))?) {
+                topic.push(char?);
+                if topic.len() > MAX_TOPIC {
+                    return None;
                 }
-                return Some(Topic::Held(topic.into()));
             }
-            Kind::Other => return None,
-        };
-        (range.len() <= MAX_TOPIC).then_some(Topic::Slice(range))
-    }
-
-    /// A string's inside, as it stands in the text, and whether there are escapes in it.
-    fn string<'a>(&self, text: &'a str) -> Option<(&'a str, bool)> {
-        match self.kind {
-            Kind::String { escaped } => Some((text.get(self.inner())?, escaped)),
-            Kind::Number | Kind::Other => None,
+            return Some(Topic::Held(topic.into()));
         }
-    }
+        Kind::Other => return None,
+    };
+    (range.len() <= MAX_TOPIC).then_some(Topic::Slice(range))
+}
 
-    /// Without the quotes.
-    fn inner(&self) -> Range<usize> {
-        self.range.start + 1..self.range.end - 1
-    }
+/// Where a string's inside is, without the quotes.
+fn inside(token: &Token) -> Range<usize> {
+    token.range.start + 1..token.range.end - 1
 }

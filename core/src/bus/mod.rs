@@ -81,11 +81,9 @@
 
 mod delivery;
 mod envelope;
-mod escape;
 mod fault;
 mod pattern;
 mod routing;
-mod scan;
 mod shape;
 mod table;
 

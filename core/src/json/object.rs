@@ -7,7 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::scan::Scan;
+use super::scan::{Scan, Token};
 
 /// Takes the fields it wants. Keys and values come as they stand in the text, quotes and all.
 ///
@@ -26,7 +26,7 @@ pub(crate) trait Pick<'a> {
 
 /// Reads `text` in one pass; `None` unless it is a JSON object and nothing else.
 ///
-/// Allocates nothing unless values nest deeper than 64, and then a bit for each level: what is
+/// Allocates nothing unless values nest deeper than 128, and then a bit for each level: what is
 /// skipped is skipped by iteration.
 pub(crate) fn pick<'a, P: Pick<'a>>(text: &'a str, picker: P) -> Option<P> {
     pick_within(text, usize::MAX, picker)
@@ -38,9 +38,14 @@ pub(crate) fn pick_within<'a, P: Pick<'a>>(
     max_depth: usize,
     mut picker: P,
 ) -> Option<P> {
-    let mut scan = Scan::new(text);
-    scan.object(max_depth, &mut picker)?;
-    scan.is_over().then_some(picker)
+    // What was read begins and ends with ASCII.
+    let part = |token: Token| text.get(token.range).unwrap_or_default();
+    Scan::new(text).object(max_depth, |name, value| {
+        if let Some(place) = picker.place(part(name)) {
+            picker.put(place, part(value));
+        }
+    })?;
+    Some(picker)
 }
 
 /// As [`pick`]; what is not an object by the grammar is an error at a byte of the text.

@@ -1,426 +1,319 @@
-//! The grammar of RFC 8259, walked through once and without recursion.
+//! Walking over JSON by the grammar of RFC 8259, in one pass and without recursion.
+//!
+//! Numbers are not read and strings not copied, so that nothing is lost and nothing allocated: of what
+//! holds the value at hand a bit is kept for each level, and 128 of them have room in one integer.
+//! `serde_json` keeps the levels it skips on the heap.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::Pick;
+use super::words;
 
-/// How many of the first bytes stand in a JSON string as they are: up to a quote, a backslash or a
-/// control character (RFC 8259 §7).
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    // Eight at a time. A borrow may mark bytes above one that is meant, and never below.
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*word);
-        let is = |byte: u8| {
-            let differs = word ^ (ONES * u64::from(byte));
-            differs.wrapping_sub(ONES) & !differs
-        };
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (is(b'"') | is(b'\\') | control) & HIGH;
-        if found != 0 {
-            // At most 7.
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    at + rest.iter().position(special).unwrap_or(rest.len())
+/// A name or value, as it stands in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    /// In bytes, a string's quotes included.
+    pub(crate) range: Range<usize>,
 }
 
-/// A text, and how far it was read.
-pub(super) struct Scan<'a> {
-    text: &'a str,
+/// What a value is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String { escaped: bool },
+    Number,
+    Other,
+}
+
+/// A place in a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan<'a> {
+    bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0 }
     }
 
-    /// An object that nests at most so deep, itself included. `None` if it is none, or deeper.
-    pub(super) fn object<P: Pick<'a>>(&mut self, max_depth: usize, picker: &mut P) -> Option<()> {
+    /// Reads the whole text as an object, and tells of every field in it, its name and its value.
+    /// `None` unless it is one, and nothing else, and nests at most so deep, itself included; fields
+    /// may have been told of before that was found.
+    ///
+    /// Allocates nothing unless values nest deeper than 128, and then a bit for each level.
+    #[inline]
+    pub(crate) fn object(
+        &mut self,
+        max_depth: usize,
+        mut field: impl FnMut(Token, Token),
+    ) -> Option<()> {
         let below = max_depth.checked_sub(1)?;
-        self.space();
-        self.take(b'{')?;
-        self.space();
-        if self.peek() == Some(b'}') {
+        self.expect(b'{')?;
+        if self.next()? == b'}' {
             self.at += 1;
-            return Some(());
-        }
-        loop {
-            let start = self.at;
-            self.string()?;
-            let place = picker.place(self.since(start));
-            self.colon()?;
-            let start = self.at;
-            self.value(below)?;
-            if let Some(place) = place {
-                picker.put(place, self.since(start));
-            }
-            self.space();
-            match self.next()? {
-                b',' => self.space(),
-                b'}' => return Some(()),
-                _ => return None,
+        } else {
+            loop {
+                let name = self.name()?;
+                field(name, self.value(below)?);
+                match self.next()? {
+                    b',' => self.at += 1,
+                    b'}' => break self.at += 1,
+                    _ => return None,
+                }
             }
         }
+        self.is_over().then_some(())
     }
 
-    /// Any value that nests at most so deep. What holds it is kept as a bit for each level.
-    pub(super) fn value(&mut self, max_depth: usize) -> Option<()> {
-        match self.peek()? {
-            b'[' | b'{' => self.nested(max_depth),
-            _ => self.scalar(),
-        }
+    /// Whether nothing but white space is left.
+    #[inline]
+    pub(super) fn is_over(&mut self) -> bool {
+        self.next().is_none()
     }
 
-    fn scalar(&mut self) -> Option<()> {
-        match self.peek()? {
-            b'"' => self.string(),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            _ => None,
-        }
+    /// A value that nests at most so deep.
+    #[inline]
+    pub(super) fn value(&mut self, max_depth: usize) -> Option<Token> {
+        let first = self.next()?;
+        let start = self.at;
+        let kind = match first {
+            b'{' | b'[' => {
+                self.nested(max_depth)?;
+                Kind::Other
+            }
+            _ => self.scalar(first)?,
+        };
+        Some(Token { kind, range: start..self.at })
     }
 
+    /// An object or array, at its first byte.
     fn nested(&mut self, max_depth: usize) -> Option<()> {
         let mut levels = Levels::default();
         loop {
-            let byte = self.peek()?;
-            if matches!(byte, b'[' | b'{') {
+            // A value begins.
+            let mut byte = self.next()?;
+            if matches!(byte, b'{' | b'[') {
                 if levels.depth == max_depth {
                     return None;
                 }
+                levels.push(byte == b'{');
                 self.at += 1;
-                self.space();
-                let object = byte == b'{';
-                levels.push(object);
-                if self.peek() != Some(if object { b'}' } else { b']' }) {
-                    if object {
-                        self.string()?;
-                        self.colon()?;
+                byte = self.next()?;
+                if byte != levels.close() {
+                    if levels.is_object() {
+                        self.name()?;
                     }
                     continue;
                 }
             } else {
-                self.scalar()?;
+                self.scalar(byte)?;
+                byte = self.next()?;
             }
-            // A value has ended, or stands before the end of what is empty.
-            loop {
-                let Some(object) = levels.innermost() else { return Some(()) };
-                self.space();
-                match self.next()? {
-                    b',' => {
-                        self.space();
-                        if object {
-                            self.string()?;
-                            self.colon()?;
-                        }
-                        break;
-                    }
-                    b'}' if object => levels.pop(),
-                    b']' if !object => levels.pop(),
-                    _ => return None,
+            // It has ended, and perhaps what it is in.
+            while byte == levels.close() {
+                self.at += 1;
+                levels.pop();
+                if levels.depth == 0 {
+                    return Some(());
                 }
+                byte = self.next()?;
+            }
+            if byte != b',' {
+                return None;
+            }
+            self.at += 1;
+            if levels.is_object() {
+                self.name()?;
             }
         }
     }
 
-    /// Whether nothing but white space is left.
-    pub(super) fn is_over(&mut self) -> bool {
-        self.space();
-        self.at == self.text.len()
+    /// A field's name, and the colon after it.
+    #[inline]
+    fn name(&mut self) -> Option<Token> {
+        if self.next()? != b'"' {
+            return None;
+        }
+        let start = self.at;
+        let escaped = self.string()?;
+        let range = start..self.at;
+        self.expect(b':')?;
+        Some(Token { kind: Kind::String { escaped }, range })
     }
 
-    /// White space (RFC 8259 §2).
-    pub(super) fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    /// A value that begins with this byte, and is no object or array.
+    #[inline]
+    fn scalar(&mut self, first: u8) -> Option<Kind> {
+        match first {
+            b'"' => Some(Kind::String { escaped: self.string()? }),
+            b'-' | b'0'..=b'9' => self.number(first),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => None,
         }
     }
 
-    fn string(&mut self) -> Option<()> {
-        self.take(b'"')?;
+    /// A string, at its first quote. Says whether there are escapes in it.
+    #[inline]
+    fn string(&mut self) -> Option<bool> {
+        self.at += 1;
+        let stop = self.plain()?;
+        self.at += 1;
+        if stop == b'"' {
+            return Some(false);
+        }
+        self.escaped(stop)?;
+        Some(true)
+    }
+
+    /// The rest of a string, after this byte, which is not just itself.
+    fn escaped(&mut self, mut stop: u8) -> Option<()> {
         loop {
-            self.at += plain(self.rest());
-            match self.next()? {
+            match stop {
                 b'"' => return Some(()),
-                b'\\' => match self.next()? {
+                b'\\' => match self.peek()? {
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                     b'u' => {
-                        for _ in 0..4 {
-                            self.next().filter(u8::is_ascii_hexdigit)?;
+                        let digits = self.bytes.get(self.at + 1..self.at + 5)?;
+                        if !digits.iter().all(u8::is_ascii_hexdigit) {
+                            return None;
                         }
+                        self.at += 4;
                     }
                     _ => return None,
                 },
+                // A control character.
                 _ => return None,
             }
+            self.at += 1;
+            stop = self.plain()?;
+            self.at += 1;
         }
     }
 
-    fn number(&mut self) -> Option<()> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
+    fn literal(&mut self, literal: &[u8]) -> Option<Kind> {
+        let end = self.at + literal.len();
+        if self.bytes.get(self.at..end)? != literal {
+            return None;
         }
-        if self.peek() == Some(b'0') {
+        self.at = end;
+        Some(Kind::Other)
+    }
+
+    /// A number that begins with this byte.
+    #[inline]
+    fn number(&mut self, first: u8) -> Option<Kind> {
+        self.at += 1;
+        let first = if first == b'-' { self.digit()? } else { first };
+        // Nothing follows a leading zero but a fraction or an exponent.
+        let mut next = if first == b'0' { self.peek() } else { self.digits() };
+        if next == Some(b'.') {
             self.at += 1;
-        } else {
-            self.digits()?;
+            self.digit()?;
+            next = self.digits();
         }
-        if self.peek() == Some(b'.') {
+        if matches!(next, Some(b'e' | b'E')) {
             self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
+            if matches!(self.peek()?, b'+' | b'-') {
                 self.at += 1;
             }
-            self.digits()?;
+            self.digit()?;
+            self.digits();
         }
-        Some(())
+        Some(Kind::Number)
     }
 
-    /// One digit or more.
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+    /// Goes to the next byte of a string that does not stand for itself, a quote, a backslash, or a
+    /// control character, and says which it is; `None` if there is none.
+    #[inline]
+    fn plain(&mut self) -> Option<u8> {
+        self.at = words::plain(self.bytes, self.at);
+        self.peek()
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
-        self.rest().starts_with(word.as_bytes()).then(|| self.at += word.len())
+    /// Goes to the next byte that is no digit, and says which it is; `None` if there is none.
+    #[inline]
+    fn digits(&mut self) -> Option<u8> {
+        self.at = words::digits(self.bytes, self.at);
+        self.peek()
     }
 
-    fn colon(&mut self) -> Option<()> {
-        self.space();
-        self.take(b':')?;
-        self.space();
-        Some(())
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
+    #[inline]
+    fn digit(&mut self) -> Option<u8> {
+        let byte = self.peek().filter(u8::is_ascii_digit)?;
         self.at += 1;
         Some(byte)
     }
 
+    /// Goes to the next byte that is no white space (RFC 8259 §2), and says which it is; `None` if
+    /// there is none.
+    #[inline]
+    fn next(&mut self) -> Option<u8> {
+        while matches!(self.peek()?, b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+        self.peek()
+    }
+
+    /// This byte, and white space before it.
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        if self.next()? != byte {
+            return None;
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    #[inline]
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    /// What was read from `start` on. Values begin and end with ASCII.
-    fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
+        self.bytes.get(self.at).copied()
     }
 }
 
-/// What holds the value at hand: for each level whether it is an object. Up to 64 levels take no
-/// allocation.
+/// What holds the value at hand: for each level whether it is an object.
 #[derive(Default)]
 struct Levels {
     depth: usize,
     /// The innermost in the lowest bit.
-    inner: u64,
-    outer: Vec<u64>,
+    inner: u128,
+    /// Those for which there is no room in it.
+    outer: Vec<u128>,
 }
 
 impl Levels {
+    #[inline]
     fn push(&mut self, object: bool) {
-        if self.depth > 0 && self.depth.is_multiple_of(64) {
+        if self.depth > 0 && self.depth.is_multiple_of(128) {
             self.outer.push(self.inner);
         }
-        self.inner = self.inner << 1 | u64::from(object);
+        self.inner = self.inner << 1 | u128::from(object);
         self.depth += 1;
     }
 
+    /// Of what is not empty.
+    #[inline]
     fn pop(&mut self) {
         self.inner >>= 1;
         self.depth -= 1;
-        if self.depth.is_multiple_of(64)
+        if self.depth.is_multiple_of(128)
             && let Some(inner) = self.outer.pop()
         {
             self.inner = inner;
         }
     }
 
-    fn innermost(&self) -> Option<bool> {
-        (self.depth > 0).then_some(self.inner & 1 == 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::collections::BTreeMap;
-    use alloc::format;
-    use alloc::string::{String, ToString as _};
-
-    use proptest::prelude::*;
-    use serde::de::IgnoredAny;
-    use serde_json::value::RawValue;
-
-    use super::*;
-    use crate::json::members;
-
-    fn is_value(text: &str, max_depth: usize) -> bool {
-        let mut scan = Scan::new(text);
-        scan.space();
-        scan.value(max_depth).is_some() && scan.is_over()
+    /// Whether the innermost is one.
+    #[inline]
+    const fn is_object(&self) -> bool {
+        self.inner & 1 == 1
     }
 
-    #[track_caller]
-    fn agree(text: &str) {
-        let valid = serde_json::from_str::<IgnoredAny>(text).is_ok();
-        assert_eq!(is_value(text, usize::MAX), valid, "{text:?}");
-        let mut ours = BTreeMap::new();
-        let read = members(text, |key, value| {
-            ours.insert(key.to_string(), value.to_string());
-        });
-        // Not every key is Unicode text; so they are compared as they stand, where they can be.
-        let theirs = serde_json::from_str::<BTreeMap<String, &RawValue>>(text);
-        match theirs {
-            Ok(theirs) => {
-                let names = ours.iter().filter_map(|(key, value)| {
-                    Some((serde_json::from_str::<String>(key).ok()?, value.as_str()))
-                });
-                let ours: BTreeMap<String, &str> = names.collect();
-                if ours.len() == theirs.len() && !text.contains("\\u") {
-                    let theirs: BTreeMap<String, &str> =
-                        theirs.into_iter().map(|(key, value)| (key, value.get())).collect();
-                    assert_eq!(ours, theirs, "{text:?}");
-                }
-                assert!(read.is_some(), "{text:?}");
-            }
-            Err(_) => {
-                let object = valid && text.trim_start().starts_with('{');
-                assert_eq!(read.is_some(), object, "{text:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_grammar_is_that_of_the_rfc() {
-        for text in [
-            "",
-            " ",
-            "0",
-            "-0",
-            "-",
-            "01",
-            "-01",
-            "1.",
-            ".1",
-            "1.0",
-            "1e",
-            "1e+",
-            "1e+0",
-            "1E-07",
-            "+1",
-            "1 2",
-            "0x1",
-            "true",
-            "tru",
-            "truex",
-            "null ",
-            "nul",
-            "false",
-            "False",
-            "NaN",
-            "\"\"",
-            "\"",
-            "\"\\\"",
-            "\"\\u12\"",
-            "\"\\u12G4\"",
-            "\"\\ud800\"",
-            "\"\\x\"",
-            "\"\t\"",
-            "\"\u{7f}é\"",
-            "[]",
-            "[ ]",
-            "[",
-            "]",
-            "[1,]",
-            "[,1]",
-            "[1 2]",
-            "[1}",
-            "{}",
-            "{ }",
-            "{1:2}",
-            "{\"a\"}",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "{\"a\":1]",
-            "{\"a\" : [ { } , \"\" ] }",
-            "{,}",
-            "\u{feff}{}",
-            "{\"a\":1} x",
-            "{\"a\":1}\r\n\t ",
-            "\u{b}1",
-            "[[[]],{\"a\":{\"b\":[{}]}}]",
-        ] {
-            agree(text);
-        }
-    }
-
-    #[test]
-    fn depth_is_bounded_and_takes_no_recursion() {
-        for depth in [1, 2, 63, 64, 65, 128, 129, 100_000] {
-            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-                let inner = if open == "[" { "" } else { "0" };
-                let text = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
-                assert!(is_value(&text, depth), "{depth}");
-                assert!(!is_value(&text, depth - 1), "{depth}");
-                assert!(!is_value(text.strip_suffix(close).unwrap(), usize::MAX), "{depth}");
-            }
-        }
-        // Both kinds, mixed, so that every level is told apart.
-        let text = "[{\"a\":".repeat(100) + "0" + &"}]".repeat(100);
-        assert!(is_value(&text, 200));
-        assert!(!is_value(&text.replacen("}]}]", "}]]}", 1), 200));
-    }
-
-    #[test]
-    fn every_byte_stands_for_itself_or_does_not() {
-        for byte in 0..=u8::MAX {
-            for at in 0..20 {
-                let mut bytes = [b'a'; 20];
-                bytes[at] = byte;
-                let special = byte < 0x20 || byte == b'"' || byte == b'\\';
-                assert_eq!(plain(&bytes), if special { at } else { 20 }, "{byte} at {at}");
-                bytes[19] = b'"';
-                assert_eq!(plain(&bytes), if special { at } else { 19 }, "{byte} at {at}");
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(crate::testing::cases())]
-
-        #[test]
-        fn it_agrees_with_serde_json(
-            parts in prop::collection::vec(prop::sample::select(&[
-                "{", "}", "[", "]", ",", ":", "\"a\"", "\"id\"", "\"\\n\"", "\"\\u00e9\"", "\"", "\\", "0",
-                "-1", "12.5e3", "1", ".", "e", "true", "null", " ", "\n", "é", "{\"a\":1}", "[1,2]", "\"x\":",
-            ][..]), 0..12),
-        ) {
-            agree(&parts.concat());
-        }
+    /// What ends the innermost.
+    #[inline]
+    const fn close(&self) -> u8 {
+        if self.is_object() { b'}' } else { b']' }
     }
 }

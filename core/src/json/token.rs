@@ -1,12 +1,12 @@
 //! Single values, as they stand in the text.
 
+use super::escape::means;
 use super::scan::Scan;
 
 /// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever depth and size, and
 /// not an object: what [`pick`](super::pick) refuses need not be read again.
 pub(crate) fn is_array_or_scalar(text: &str) -> bool {
     let mut scan = Scan::new(text);
-    scan.space();
     first_byte(text) != Some(b'{') && scan.value(usize::MAX).is_some() && scan.is_over()
 }
 
@@ -70,12 +70,7 @@ pub(crate) fn unquoted(token: &str) -> Option<&str> {
 /// Whether a valid JSON value is the string `expected`.
 pub(crate) fn is_string(token: &str, expected: &str) -> bool {
     let Some(inner) = unquoted(token) else { return false };
-    // An escape takes at most six bytes for each byte it means; what is longer cannot be equal,
-    // so that a hostile string is never copied.
-    if !inner.contains('\\') || inner.len() > expected.len().saturating_mul(6) {
-        return inner == expected;
-    }
-    serde_json::from_str::<alloc::string::String>(token).is_ok_and(|string| string == expected)
+    if inner.contains('\\') { means(inner, expected) } else { inner == expected }
 }
 
 #[cfg(test)]

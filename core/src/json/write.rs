@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use bytestring::ByteString;
 
-use super::scan::plain;
+use super::words::plain;
 
 /// A buffer of exactly its text's size becomes a shared one as it is; a larger one would cost a
 /// second allocation.
@@ -70,7 +70,7 @@ pub(crate) struct Escapes {
 pub(crate) fn escapes(text: &str) -> Escapes {
     let mut escapes = Escapes::default();
     let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.get(plain(rest)..).and_then(<[u8]>::split_first) {
+    while let Some((byte, after)) = rest.get(plain(rest, 0)..).and_then(<[u8]>::split_first) {
         match letter(*byte) {
             Some(_) => escapes.letters += 1,
             None => escapes.codes += 1,
@@ -91,7 +91,7 @@ pub(crate) fn push_quoted(out: &mut String, text: &str) {
     let mut rest = text;
     loop {
         // What is escaped is ASCII: both ends are the ends of characters.
-        let (as_it_is, escaped) = rest.split_at(plain(rest.as_bytes()));
+        let (as_it_is, escaped) = rest.split_at(plain(rest.as_bytes(), 0));
         out.push_str(as_it_is);
         let Some(byte) = escaped.bytes().next() else { break };
         match letter(byte) {

@@ -5,7 +5,6 @@ mod delivery;
 mod fault;
 mod hostile;
 mod patterns;
-mod scanning;
 mod subscriptions;
 mod topics;
 

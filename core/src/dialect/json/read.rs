@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
     /// Reads `text` in one pass; `None` unless it is a JSON object and nothing else, and nests at
     /// most so deep.
     ///
-    /// Allocates nothing unless values nest deeper than 64, and then a bit for each level: what is
+    /// Allocates nothing unless values nest deeper than 128, and then a bit for each level: what is
     /// skipped is skipped by iteration.
     pub(super) fn read(text: &'a str, id_field: &str, max_depth: usize) -> Option<Self> {
         Some(pick_within(text, max_depth, Reader { id_field, fields: Self::default() })?.fields)

@@ -4,7 +4,7 @@ use core::str::Chars;
 
 /// The characters of a string, given the valid text between its quotes; `None` in the place of a
 /// lone surrogate, which is no character.
-pub(super) fn unescape(inner: &str) -> impl Iterator<Item = Option<char>> + '_ {
+pub(crate) fn unescape(inner: &str) -> impl Iterator<Item = Option<char>> + '_ {
     let mut chars = inner.chars();
     core::iter::from_fn(move || {
         let char = chars.next()?;
@@ -21,6 +21,13 @@ pub(super) fn unescape(inner: &str) -> impl Iterator<Item = Option<char>> + '_ {
             itself => Some(itself),
         })
     })
+}
+
+/// Whether a string means `expected`, given the valid text between its quotes.
+///
+/// The comparison ends with the first difference, so that a hostile string costs nothing.
+pub(crate) fn means(inner: &str, expected: &str) -> bool {
+    unescape(inner).eq(expected.chars().map(Some))
 }
 
 /// The character of an escape, after its `\u`; a pair of surrogates takes the next escape as well.
