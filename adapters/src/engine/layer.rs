@@ -18,7 +18,7 @@ use perennial_core::{Accepted, Action, BuiltIn, Connection, Event, Instant, Noti
 use super::hooks::Ask;
 use super::mailbox::{Capacity, Mail, Said, mailbox};
 use super::recording::Recording;
-use super::shelf::{Post, Shelf, Verdict};
+use super::shelf::{Post, Shelf, Sorting, Verdict};
 use super::slot::Slot;
 use crate::opening::Waiting;
 
@@ -143,10 +143,20 @@ impl Layer {
         // One for all of them, so that what each is given is a reference.
         let delivery = Arc::new(delivery);
         let mut left = Vec::new();
+        let Self { session, posts, shelf, calls, .. } = &mut *self;
+        let mut put = |sorting: &mut Sorting<'_, _>, id, post: &Post<_>, delivery| {
+            let pushed = sorting.put(post, delivery, size);
+            calls.extend(pushed.wake);
+            match pushed.verdict {
+                Verdict::Taken | Verdict::Full => {}
+                Verdict::Over => left.push(id),
+            }
+        };
         // Both are in the order of the names, so that one is looked for only behind the one before.
-        let mut posts = &self.posts[..];
-        let mut sorting = self.shelf.lock();
-        for id in self.session.matched() {
+        let mut posts = &posts[..];
+        let mut sorting = shelf.lock();
+        let mut last = None;
+        for id in session.matched() {
             if posts.first().is_none_or(|(first, _)| first != id) {
                 posts = &posts[posts.partition_point(|(other, _)| other < id)..];
             }
@@ -155,12 +165,13 @@ impl Layer {
                 continue;
             };
             posts = rest;
-            let pushed = sorting.put(post, Arc::clone(&delivery), size);
-            self.calls.extend(pushed.wake);
-            match pushed.verdict {
-                Verdict::Taken | Verdict::Full => {}
-                Verdict::Over => left.push(*id),
+            if let Some((id, post)) = last.replace((*id, post)) {
+                put(&mut sorting, id, post, Arc::clone(&delivery));
             }
+        }
+        // The last one takes what the others have counted.
+        if let Some((id, post)) = last {
+            put(&mut sorting, id, post, delivery);
         }
         drop(sorting);
         left.into_iter().for_each(|id| self.unlisten(id));

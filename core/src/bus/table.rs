@@ -62,8 +62,14 @@ impl Table {
         let Some(topic) = topic else { return to.extend_from_slice(&self.unrouted) };
         let start = to.len();
         let mut lists = 0;
-        let wild = self.wild.iter().filter(|(wild, _)| wild.matches(topic)).map(|(_, ids)| ids);
-        for ids in self.exact.get(topic).into_iter().chain(wild) {
+        if let Some(ids) = self.exact.get(topic) {
+            to.extend_from_slice(ids);
+            lists += 1;
+        }
+        if self.wild.is_empty() {
+            return;
+        }
+        for (_, ids) in self.wild.iter().filter(|(wild, _)| wild.matches(topic)) {
             to.extend_from_slice(ids);
             lists += 1;
         }

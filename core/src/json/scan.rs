@@ -26,6 +26,9 @@ pub(crate) enum Kind {
 }
 
 /// A place in a text.
+///
+/// What is not inlined takes and returns the place as a number, so that it stays in a register: it
+/// changes with every token.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan<'a> {
     bytes: &'a [u8],
@@ -44,7 +47,7 @@ impl<'a> Scan<'a> {
     /// Allocates nothing unless values nest deeper than 128, and then a bit for each level.
     #[inline]
     pub(crate) fn object(
-        &mut self,
+        mut self,
         max_depth: usize,
         mut field: impl FnMut(Token, Token),
     ) -> Option<()> {
@@ -79,7 +82,7 @@ impl<'a> Scan<'a> {
         let start = self.at;
         let kind = match first {
             b'{' | b'[' => {
-                self.nested(max_depth)?;
+                self.at = nested(self.bytes, self.at, max_depth)?;
                 Kind::Other
             }
             _ => self.scalar(first)?,
@@ -87,55 +90,11 @@ impl<'a> Scan<'a> {
         Some(Token { kind, range: start..self.at })
     }
 
-    /// An object or array, at its first byte.
-    fn nested(&mut self, max_depth: usize) -> Option<()> {
-        let mut levels = Levels::default();
-        loop {
-            // A value begins.
-            let mut byte = self.next()?;
-            if matches!(byte, b'{' | b'[') {
-                if levels.depth == max_depth {
-                    return None;
-                }
-                levels.push(byte == b'{');
-                self.at += 1;
-                byte = self.next()?;
-                if byte != levels.close() {
-                    if levels.is_object() {
-                        self.name()?;
-                    }
-                    continue;
-                }
-            } else {
-                self.scalar(byte)?;
-                byte = self.next()?;
-            }
-            // It has ended, and perhaps what it is in.
-            while byte == levels.close() {
-                self.at += 1;
-                levels.pop();
-                if levels.depth == 0 {
-                    return Some(());
-                }
-                byte = self.next()?;
-            }
-            if byte != b',' {
-                return None;
-            }
-            self.at += 1;
-            if levels.is_object() {
-                self.name()?;
-            }
-        }
-    }
-
     /// A field's name, and the colon after it.
-    #[inline]
+    #[inline(always)]
     fn name(&mut self) -> Option<Token> {
-        if self.next()? != b'"' {
-            return None;
-        }
-        let start = self.at;
+        self.expect(b'"')?;
+        let start = self.at - 1;
         let escaped = self.string()?;
         let range = start..self.at;
         self.expect(b':')?;
@@ -143,113 +102,38 @@ impl<'a> Scan<'a> {
     }
 
     /// A value that begins with this byte, and is no object or array.
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, first: u8) -> Option<Kind> {
-        match first {
-            b'"' => Some(Kind::String { escaped: self.string()? }),
-            b'-' | b'0'..=b'9' => self.number(first),
-            b't' => self.literal(b"true"),
-            b'f' => self.literal(b"false"),
-            b'n' => self.literal(b"null"),
-            _ => None,
-        }
+        let (end, kind) = match first {
+            b'"' => {
+                self.at += 1;
+                return Some(Kind::String { escaped: self.string()? });
+            }
+            b'-' | b'0'..=b'9' => (number(self.bytes, self.at, first), Kind::Number),
+            b't' => (literal(self.bytes, self.at, b"true"), Kind::Other),
+            b'f' => (literal(self.bytes, self.at, b"false"), Kind::Other),
+            b'n' => (literal(self.bytes, self.at, b"null"), Kind::Other),
+            _ => return None,
+        };
+        self.at = end?;
+        Some(kind)
     }
 
-    /// A string, at its first quote. Says whether there are escapes in it.
-    #[inline]
+    /// A string, behind its first quote. Says whether there are escapes in it.
+    #[inline(always)]
     fn string(&mut self) -> Option<bool> {
-        self.at += 1;
-        let stop = self.plain()?;
-        self.at += 1;
-        if stop == b'"' {
+        let stop = words::plain(self.bytes, self.at);
+        if self.bytes.get(stop) == Some(&b'"') {
+            self.at = stop + 1;
             return Some(false);
         }
-        self.escaped(stop)?;
+        self.at = escaped(self.bytes, stop)?;
         Some(true)
-    }
-
-    /// The rest of a string, after this byte, which is not just itself.
-    fn escaped(&mut self, mut stop: u8) -> Option<()> {
-        loop {
-            match stop {
-                b'"' => return Some(()),
-                b'\\' => match self.peek()? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                    b'u' => {
-                        let digits = self.bytes.get(self.at + 1..self.at + 5)?;
-                        if !digits.iter().all(u8::is_ascii_hexdigit) {
-                            return None;
-                        }
-                        self.at += 4;
-                    }
-                    _ => return None,
-                },
-                // A control character.
-                _ => return None,
-            }
-            self.at += 1;
-            stop = self.plain()?;
-            self.at += 1;
-        }
-    }
-
-    fn literal(&mut self, literal: &[u8]) -> Option<Kind> {
-        let end = self.at + literal.len();
-        if self.bytes.get(self.at..end)? != literal {
-            return None;
-        }
-        self.at = end;
-        Some(Kind::Other)
-    }
-
-    /// A number that begins with this byte.
-    #[inline]
-    fn number(&mut self, first: u8) -> Option<Kind> {
-        self.at += 1;
-        let first = if first == b'-' { self.digit()? } else { first };
-        // Nothing follows a leading zero but a fraction or an exponent.
-        let mut next = if first == b'0' { self.peek() } else { self.digits() };
-        if next == Some(b'.') {
-            self.at += 1;
-            self.digit()?;
-            next = self.digits();
-        }
-        if matches!(next, Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek()?, b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digit()?;
-            self.digits();
-        }
-        Some(Kind::Number)
-    }
-
-    /// Goes to the next byte of a string that does not stand for itself, a quote, a backslash, or a
-    /// control character, and says which it is; `None` if there is none.
-    #[inline]
-    fn plain(&mut self) -> Option<u8> {
-        self.at = words::plain(self.bytes, self.at);
-        self.peek()
-    }
-
-    /// Goes to the next byte that is no digit, and says which it is; `None` if there is none.
-    #[inline]
-    fn digits(&mut self) -> Option<u8> {
-        self.at = words::digits(self.bytes, self.at);
-        self.peek()
-    }
-
-    #[inline]
-    fn digit(&mut self) -> Option<u8> {
-        let byte = self.peek().filter(u8::is_ascii_digit)?;
-        self.at += 1;
-        Some(byte)
     }
 
     /// Goes to the next byte that is no white space (RFC 8259 §2), and says which it is; `None` if
     /// there is none.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<u8> {
         while matches!(self.peek()?, b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
@@ -258,19 +142,113 @@ impl<'a> Scan<'a> {
     }
 
     /// This byte, and white space before it.
-    #[inline]
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Option<()> {
-        if self.next()? != byte {
+        // As a rule there is none.
+        if self.peek()? != byte && self.next()? != byte {
             return None;
         }
         self.at += 1;
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
+}
+
+/// Where an object or array ends that begins here, if it nests at most so deep.
+fn nested(bytes: &[u8], at: usize, max_depth: usize) -> Option<usize> {
+    let mut scan = Scan { bytes, at };
+    let mut levels = Levels::default();
+    loop {
+        if levels.is_object() {
+            scan.name()?;
+        }
+        // A value begins.
+        let mut byte = scan.next()?;
+        if matches!(byte, b'{' | b'[') {
+            if levels.depth == max_depth {
+                return None;
+            }
+            levels.push(byte == b'{');
+            scan.at += 1;
+            byte = scan.next()?;
+            if byte != levels.close() {
+                continue;
+            }
+        } else {
+            scan.scalar(byte)?;
+            byte = scan.next()?;
+        }
+        // It has ended, and perhaps what it is in.
+        while byte == levels.close() {
+            scan.at += 1;
+            levels.pop();
+            if levels.depth == 0 {
+                return Some(scan.at);
+            }
+            byte = scan.next()?;
+        }
+        if byte != b',' {
+            return None;
+        }
+        scan.at += 1;
+    }
+}
+
+/// Where a string ends, of which this byte is the first that is not just itself.
+fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => match bytes.get(at + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                b'u' => {
+                    if !bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) {
+                        return None;
+                    }
+                    at += 6;
+                }
+                _ => return None,
+            },
+            // A control character.
+            _ => return None,
+        }
+        at = words::plain(bytes, at);
+    }
+}
+
+/// Where this ends, if it is here.
+fn literal(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
+    let end = at + literal.len();
+    (bytes.get(at..end)? == literal).then_some(end)
+}
+
+/// Where a number ends that begins here, with this byte.
+fn number(bytes: &[u8], mut at: usize, first: u8) -> Option<usize> {
+    // One digit or more.
+    let digits = |at: usize| {
+        bytes.get(at).filter(|byte| byte.is_ascii_digit())?;
+        Some(words::digits(bytes, at + 1))
+    };
+    if first == b'-' {
+        at += 1;
+    }
+    // Nothing follows a leading zero but a fraction or an exponent.
+    at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits(at)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        if let Some(b'+' | b'-') = bytes.get(at) {
+            at += 1;
+        }
+        at = digits(at)?;
+    }
+    Some(at)
 }
 
 /// What holds the value at hand: for each level whether it is an object.
@@ -305,7 +283,7 @@ impl Levels {
         }
     }
 
-    /// Whether the innermost is one.
+    /// Whether there is an innermost one, and it is an object.
     #[inline]
     const fn is_object(&self) -> bool {
         self.inner & 1 == 1

@@ -7,7 +7,7 @@ pub(super) fn plain(bytes: &[u8], at: usize) -> usize {
     find(
         bytes,
         at,
-        |word| word.less_than(0x20) | word.equal_to(b'"') | word.equal_to(b'\\'),
+        |word| (word.specials() | word.equal_to(b'\\')) & HIGHEST,
         |byte| matches!(byte, b'"' | b'\\' | 0..0x20),
     )
 }
@@ -52,15 +52,22 @@ const EACH: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHEST: u64 = EACH << 7;
 
 impl Word {
-    /// Bytes below `limit`, which is at most 128.
+    /// Bytes below `limit`, which is at most 128. Only the highest bits mean anything.
     #[inline]
     const fn less_than(self, limit: u8) -> u64 {
-        self.0.wrapping_sub(EACH * limit as u64) & !self.0 & HIGHEST
+        self.0.wrapping_sub(EACH * limit as u64) & !self.0
     }
 
     #[inline]
     const fn equal_to(self, byte: u8) -> u64 {
         Self(self.0 ^ (EACH * byte as u64)).less_than(1)
+    }
+
+    /// Quotes and control characters: in the quote, 0x22, a bit is turned that makes it 0x20. It makes
+    /// no other byte that, and none of those below 0x20 one above.
+    #[inline]
+    const fn specials(self) -> u64 {
+        Self(self.0 ^ (EACH * 0x02)).less_than(0x21)
     }
 
     /// Bytes that are no ASCII digits.
