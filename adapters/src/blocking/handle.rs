@@ -122,7 +122,7 @@ impl Handle {
                 Patience::Until(deadline) => Some(deadline),
             };
             message = error.message;
-            core = self.await_change(core, deadline);
+            core = self.await_room(core, deadline);
             may_unload = true;
         }
     }
@@ -183,6 +183,15 @@ impl Handle {
     /// Writes what waits, if that is left to those who send.
     fn unload(&self) -> bool {
         self.seat().is_some_and(Seat::unload)
+    }
+
+    /// Waits for room, or whatever else has changed.
+    fn await_room<'a>(&self, core: Access<'a>, deadline: Option<Instant>) -> Access<'a> {
+        let wait = || core.wait(deadline).0;
+        match self.seat() {
+            Some(seat) => seat.stand_aside(wait),
+            None => wait(),
+        }
     }
 
     /// Waits until something has changed. Who waits for that does not drive.

@@ -87,6 +87,8 @@ struct State {
     caller_waits: bool,
     /// The writing is left to those who send. The driver is awake, as far as anybody else knows.
     loading: bool,
+    /// How many senders wait for room, and so do not write.
+    stuck: usize,
 }
 
 /// A driver that nobody has.
@@ -161,6 +163,7 @@ impl Seat {
             answers: false,
             caller_waits: false,
             loading: false,
+            stuck: 0,
         };
         let (to_thread, to_caller) = (Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), to_thread, to_caller, call, clock }
@@ -178,6 +181,17 @@ impl Seat {
     /// Leaves the driving to the thread: the caller is going to wait for something else.
     pub(super) fn leave_to_thread(&self) {
         self.slow_down(&mut self.lock());
+    }
+
+    /// Has the thread drive while somebody waits for room, in `wait`.
+    pub(super) fn stand_aside<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let mut state = self.lock();
+        state.stuck += 1;
+        self.slow_down(&mut state);
+        drop(state);
+        let waited = wait();
+        self.lock().stuck -= 1;
+        waited
     }
 
     /// Ends the fast mode, whoever drives, and the loading.

@@ -91,7 +91,8 @@ impl Driving<'_> {
                     if LENDS && much >= 2 && self.driver.as_deref().is_some_and(leaves) {
                         return self.put_back(Rest::Busy, |state| {
                             state.fast = false;
-                            state.loading = true;
+                            // Who waits for room does not write, and there may be nobody else.
+                            state.loading = state.stuck == 0;
                         });
                     }
                     busy = busy.wrapping_add(1);
