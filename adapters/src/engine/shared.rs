@@ -71,11 +71,14 @@ impl Drop for Access<'_> {
     fn drop(&mut self) {
         let Some(mut core) = self.guard.take() else { return };
         let driver = core.to_call.take();
+        let ended = (std::mem::take(&mut core.retired), core.woken.take());
+        // The common case: nobody is to be called.
         if driver.is_none() && !core.announced && !core.layer.owes_calls() {
+            drop(core);
+            drop(ended);
             return;
         }
         let calls = core.layer.take_calls();
-        let _ended = (std::mem::take(&mut core.retired), core.woken.take());
         if std::mem::take(&mut core.announced) | core.layer.take_news() {
             let tasks = std::mem::take(&mut core.tasks);
             let threads = core.threads;

@@ -32,7 +32,8 @@ pub enum Output {
     /// A message that came before the login was over, or before another one of these was answered,
     /// so that all keep their order. It is the login's to look at. The answer to each, in turn, is
     /// [`Decision::Pass`] or [`Decision::Taken`], even if the connection has ended: the closed notice
-    /// waits for them, so that what is passed comes before it.
+    /// waits for them, so that what is passed comes before it. A loss does not wait: the answer to a request
+    /// that ended as lost meanwhile is a stray one.
     DuringLogin(Message),
     /// What is queued is about to go out: look at [`Connection::queued`](crate::Connection::queued),
     /// and say with [`Decision::Queue`] what goes, and in which order. Asked only with `asks.queue`,
