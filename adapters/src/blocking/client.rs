@@ -21,7 +21,7 @@ use crate::into_request::IntoRequest;
 /// wherever it runs, and panics nowhere else.
 ///
 /// While messages are sent without pause, whoever sends writes them, many at once, and does nothing
-/// else for the connection; the thread writes what is left behind, about 0.1 ms later.
+/// else for the connection; the thread writes what is left behind, about a millisecond later.
 ///
 /// Every method of [`Handle`] and of [`Control`](crate::Control) is its method too. What is received is fetched with
 /// [`recv`](Self::recv) and its like; while nobody does, at most the config's `inbox.max_messages`

@@ -186,7 +186,7 @@ impl Handle {
     }
 
     /// Waits for room, or whatever else has changed.
-    fn await_room<'a>(&self, core: Access<'a>, deadline: Option<Instant>) -> Access<'a> {
+    pub(super) fn await_room<'a>(&self, core: Access<'a>, deadline: Option<Instant>) -> Access<'a> {
         let wait = || core.wait(deadline).0;
         match self.seat() {
             Some(seat) => seat.stand_aside(wait),

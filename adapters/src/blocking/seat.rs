@@ -12,8 +12,8 @@
 //! * **Loading.** For those who send without pause, so that no two threads hand over one message after
 //!   the other under one lock. Nobody has the driver. Who sends writes what waits whenever that is
 //!   much, and does nothing else; the thread takes a turn every [`LINGER`], for what they have left and
-//!   for what there is besides writing. This begins when the thread finds much to write in two turns,
-//!   and ends when it finds little, or when somebody waits. Subscribers of `tracing` and recorders of
+//!   for what there is besides writing. This begins when the thread finds much to write in two turns
+//!   and somebody goes on sending, and ends when it finds little, or when somebody waits. Subscribers of `tracing` and recorders of
 //!   metrics that a write calls are called on the sender's thread, within its `send`.
 //!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
@@ -29,6 +29,8 @@
 //! The state's lock is the last one to be taken: nothing else is locked or dropped under it.
 
 mod driving;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -87,8 +89,13 @@ struct State {
     caller_waits: bool,
     /// The writing is left to those who send. The driver is awake, as far as anybody else knows.
     loading: bool,
+    /// How many messages had been sent when it was left to them.
+    sends: u32,
     /// How many senders wait for room, and so do not write.
     stuck: usize,
+    /// How often the writing was left to those who send.
+    #[cfg(test)]
+    loads: u32,
 }
 
 /// A driver that nobody has.
@@ -151,7 +158,7 @@ pub(super) enum Visit {
 
 impl Seat {
     pub(super) fn new(driver: Driver<ToInbox>, call: Call) -> Self {
-        let clock = driver.shared().clock();
+        let (clock, sends) = (driver.shared().clock(), driver.shared().sends());
         let vacant = Some(Vacant { driver: Box::new(driver), rest: Rest::Busy });
         let state = State {
             vacant,
@@ -163,7 +170,10 @@ impl Seat {
             answers: false,
             caller_waits: false,
             loading: false,
+            sends,
             stuck: 0,
+            #[cfg(test)]
+            loads: 0,
         };
         let (to_thread, to_caller) = (Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), to_thread, to_caller, call, clock }

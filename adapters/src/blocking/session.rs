@@ -59,7 +59,7 @@ impl Handle {
                     if patience == Patience::Endless && !self.is_driver() =>
                 {
                     request = back;
-                    core = self.await_change(core, None);
+                    core = self.await_room(core, None);
                 }
                 Err(error) => return Err(error),
             }

@@ -80,7 +80,11 @@ impl Driving<'_> {
     pub(super) fn drive_on_thread(mut self) {
         let mut busy = 0_u32;
         // It may have found much to write before.
-        let mut much = u32::from(std::mem::take(&mut self.seat.lock().loading));
+        let (loading, mut sends) = {
+            let mut state = self.seat.lock();
+            (std::mem::take(&mut state.loading), state.sends)
+        };
+        let mut much = u32::from(loading);
         loop {
             match self.turn() {
                 Next::Over => return,
@@ -88,11 +92,18 @@ impl Driving<'_> {
                     let did_much = self.driver.as_ref().is_some_and(|d| d.did_much());
                     much = if did_much { much + 1 } else { 0 };
                     let leaves = |d: &Driver<_>| !d.is_dialing() && !d.reads_on();
-                    if LENDS && much >= 2 && self.driver.as_deref().is_some_and(leaves) {
+                    let now = self.driver.as_ref().map_or(sends, |d| d.shared().sends());
+                    let goes_on = std::mem::replace(&mut sends, now) != now;
+                    if LENDS && much >= 2 && goes_on && self.driver.as_deref().is_some_and(leaves) {
                         return self.put_back(Rest::Busy, |state| {
                             state.fast = false;
                             // Who waits for room does not write, and there may be nobody else.
                             state.loading = state.stuck == 0;
+                            state.sends = now;
+                            #[cfg(test)]
+                            {
+                                state.loads += u32::from(state.loading);
+                            }
                         });
                     }
                     busy = busy.wrapping_add(1);
