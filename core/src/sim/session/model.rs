@@ -375,7 +375,7 @@ impl Model {
             }
             Notice::Flushed { seq, .. } => {
                 let told = !self.flushed(*seq) && self.config.flushes == Flushes::Tell;
-                told.then(|| as_it_is).flatten()
+                as_it_is.filter(|_| told)
             }
             Notice::Undelivered { seq, .. } if self.order.ended(*seq) => None,
             Notice::Undelivered { seq, fate, .. } => {
