@@ -72,7 +72,8 @@ fn the_grammar_is_that_of_the_rfc() {
 
 #[test]
 fn depth_is_bounded_and_takes_no_recursion() {
-    for depth in [1, 2, 63, 64, 65, 128, 129, 100_000] {
+    let deep = if cfg!(miri) { 1_000 } else { 100_000 };
+    for depth in [1, 2, 63, 64, 65, 128, 129, deep] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let inner = if open == "[" { "" } else { "0" };
             let text = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
