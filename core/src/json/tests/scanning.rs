@@ -4,14 +4,14 @@ use alloc::format;
 
 use super::agree;
 
-/// How far apart the places are that are tried: Miri, which is slow, tries some.
+/// How far apart the places and the characters are that are tried: Miri, which is slow, tries some.
 const STRIDE: usize = if cfg!(miri) { 5 } else { 1 };
 
 #[test]
 fn a_string_ends_at_its_quote_and_nowhere_else() {
     // Each character that is one byte, and some of two, three and four, after and before others.
     let others = ['\u{80}', 'é', '\u{7ff}', '\u{2028}', '\u{ffff}', '\u{10000}', '\u{10ffff}'];
-    for char in (0..=127_u8).map(char::from).chain(others) {
+    for char in (0..=127_u8).step_by(STRIDE).map(char::from).chain(others) {
         for before in (0..18).step_by(STRIDE) {
             for after in [0, 1, 7, 8] {
                 let (before, after) = ("x".repeat(before), "\u{7f}".repeat(after));
@@ -25,7 +25,7 @@ fn a_string_ends_at_its_quote_and_nowhere_else() {
 
 #[test]
 fn a_number_ends_at_its_last_digit() {
-    for char in (0..=127_u8).map(char::from).chain(['é', '\u{2028}', '\u{10ffff}']) {
+    for char in (0..=127_u8).step_by(STRIDE).map(char::from).chain(['é', '\u{2028}', '\u{10ffff}']) {
         for before in (0..18).step_by(STRIDE) {
             for after in [0, 1, 8] {
                 let (before, after) = ("190".repeat(6).split_off(18 - before), "9".repeat(after));
