@@ -269,7 +269,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Any session over any connection, made of small numbers. Shrinks towards the first of everything.
 pub fn session_setup() -> impl Strategy<Value = SessionSetup> {
-    let session = proptest::array::uniform14(any::<u8>());
+    let session = proptest::array::uniform::<_, { SessionSetup::BYTES }>(any::<u8>());
     (session, setup()).prop_map(|(bytes, connection)| {
         let session = SessionSetup::choose(&mut Choices::from_bytes(&bytes));
         SessionSetup { connection, ..session }

@@ -25,7 +25,8 @@ fn a_string_ends_at_its_quote_and_nowhere_else() {
 
 #[test]
 fn a_number_ends_at_its_last_digit() {
-    for char in (0..=127_u8).step_by(STRIDE).map(char::from).chain(['é', '\u{2028}', '\u{10ffff}']) {
+    for char in (0..=127_u8).step_by(STRIDE).map(char::from).chain(['é', '\u{2028}', '\u{10ffff}'])
+    {
         for before in (0..18).step_by(STRIDE) {
             for after in [0, 1, 8] {
                 let (before, after) = ("190".repeat(6).split_off(18 - before), "9".repeat(after));

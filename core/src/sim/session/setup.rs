@@ -39,6 +39,11 @@ pub struct SessionSetup {
 }
 
 impl SessionSetup {
+    /// How many bytes it takes to choose all but the connection: where none are left, every choice
+    /// is the first.
+    #[cfg(any(test, feature = "proptest"))]
+    pub(crate) const BYTES: usize = 17;
+
     /// A setup by choice.
     #[must_use]
     pub fn choose(c: &mut Choices<'_>) -> Self {
@@ -53,8 +58,8 @@ impl SessionSetup {
             discard: c.chance(250),
             login: c.chance(500),
             queue: c.chance(333),
-            connection: Setup::choose(c),
             omit: c.chance(250),
+            connection: Setup::choose(c),
         }
     }
 
@@ -101,5 +106,20 @@ impl SessionSetup {
             unrouted: if self.discard { Unrouted::Discard } else { Unrouted::Deliver },
             asks: Asks { login: self.login, queue: self.queue },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_bytes_for_every_choice() {
+        let setup = SessionSetup::choose(&mut Choices::from_bytes(&[0xff; SessionSetup::BYTES]));
+        let SessionSetup { fields, reconnect, discard, login, queue, omit, .. } = setup;
+        assert_eq!([fields, reconnect, discard, login, queue, omit], [false; 6]);
+        // Without the two for the last of them that is the first of its choices.
+        let bytes = [0xff; SessionSetup::BYTES - 2];
+        assert!(SessionSetup::choose(&mut Choices::from_bytes(&bytes)).omit);
     }
 }
