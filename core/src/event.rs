@@ -161,8 +161,8 @@ pub enum Event {
         transport: TransportId,
         /// Whether another transport may fare better. Then this one is aborted, and the policy's
         /// retry follows as after any lost connection; the attempt counter goes on, unless the
-        /// transport was called stable before. Otherwise the
-        /// connection closes for good, with code 1000.
+        /// transport was called stable before. Otherwise the connection closes for good, with code
+        /// 1000.
         retry: bool,
         /// Why, for people. The application keeps secrets out of it.
         detail: Box<str>,

@@ -13,8 +13,9 @@
 //!   the other under one lock. Nobody has the driver. Who sends writes what waits whenever that is
 //!   much, and does nothing else; the thread takes a turn every [`LINGER`], for what they have left and
 //!   for what there is besides writing. This begins when the thread finds much to write in two turns
-//!   and somebody goes on sending, and ends when it finds little, or when somebody waits. Subscribers of `tracing` and recorders of
-//!   metrics that a write calls are called on the sender's thread, within its `send`.
+//!   and somebody goes on sending, and ends when it finds little, or when somebody waits. Subscribers
+//!   of `tracing` and recorders of metrics that a write calls are called on the sender's thread,
+//!   within its `send`.
 //!
 //! The caller asks for the fast mode when messages come quickly. The thread looks every [`TICK`], and
 //! makes it slow again if the caller has not come since: because it does something else, or because

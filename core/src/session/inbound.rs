@@ -2,7 +2,7 @@
 
 use super::{Door, Flushes, Output, Session, Stage, Unrouted};
 use crate::action::Action;
-use crate::event::{Event, Seq};
+use crate::event::Event;
 use crate::notice::{Message, Notice, State};
 use crate::requests::Heard;
 use crate::subscriptions::Heard as Confirmation;
@@ -20,7 +20,11 @@ impl Session {
                 self.collect(door);
             }
             Notice::Flushed { seq, .. } => {
-                if self.keeps_flush(seq) {
+                if self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
+                    || self.subscriptions.flushed(seq)
+                    || self.login.remove(&seq)
+                    || self.config.flushes == Flushes::Omit
+                {
                     return None;
                 }
             }
@@ -64,15 +68,6 @@ impl Session {
         }
         self.collect(door);
         self.outputs.push_back(Output::Action(Action::Notify(closed)));
-    }
-
-    /// Takes the news that a message was flushed. Returns whether it goes no further.
-    #[inline]
-    pub(super) fn keeps_flush(&mut self, seq: Seq) -> bool {
-        self.requests.flushed(seq) && !planted!(self, OwnFlushTold)
-            || self.subscriptions.flushed(seq)
-            || !self.login.is_empty() && self.login.remove(&seq)
-            || self.config.flushes == Flushes::Omit
     }
 
     /// Takes a message that came.

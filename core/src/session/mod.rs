@@ -195,12 +195,6 @@ impl Session {
                         return output;
                     }
                 }
-                // There are as many as messages.
-                Action::Notify(Notice::Flushed { seq, id }) => {
-                    if !self.keeps_flush(seq) {
-                        return Output::Action(Action::Notify(Notice::Flushed { seq, id }));
-                    }
-                }
                 Action::Notify(notice) => {
                     if let Some(output) = self.note(door, notice) {
                         return output;

@@ -92,14 +92,15 @@ impl Driving<'_> {
                     let did_much = self.driver.as_ref().is_some_and(|d| d.did_much());
                     much = if did_much { much + 1 } else { 0 };
                     let leaves = |d: &Driver<_>| !d.is_dialing() && !d.reads_on();
-                    let now = self.driver.as_ref().map_or(sends, |d| d.shared().sends());
-                    let goes_on = std::mem::replace(&mut sends, now) != now;
+                    // Where nobody goes on, the rest would wait for nothing.
+                    let sent = self.driver.as_ref().map_or(sends, |d| d.shared().sends());
+                    let goes_on = std::mem::replace(&mut sends, sent) != sent;
                     if LENDS && much >= 2 && goes_on && self.driver.as_deref().is_some_and(leaves) {
                         return self.put_back(Rest::Busy, |state| {
                             state.fast = false;
                             // Who waits for room does not write, and there may be nobody else.
                             state.loading = state.stuck == 0;
-                            state.sends = now;
+                            state.sends = sent;
                             #[cfg(test)]
                             {
                                 state.loads += u32::from(state.loading);
