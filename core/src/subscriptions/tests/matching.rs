@@ -59,9 +59,10 @@ fn fields_are_compared_by_what_they_mean() {
 fn deep_nesting_fits_nothing_and_harms_nobody() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let message = |levels| format!(r#"{{"a":{}}}"#, deep(levels));
+    let much = if cfg!(miri) { 1_000 } else { 100_000 };
     assert!(fits(&message(30), &message(30)));
-    assert!(!fits(&message(30), &message(100_000)));
-    assert!(fits(r#"{"b":1}"#, &format!(r#"{{"a":{},"b":1}}"#, deep(100_000))));
+    assert!(!fits(&message(30), &message(much)));
+    assert!(fits(r#"{"b":1}"#, &format!(r#"{{"a":{},"b":1}}"#, deep(much))));
     let error = Matcher::parse(&message(33)).unwrap_err();
     assert_eq!(error, MatcherError::Incomparable { at: 5 });
 }

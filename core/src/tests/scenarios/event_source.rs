@@ -118,7 +118,8 @@ fn a_close_by_hand_is_final() {
 #[test]
 fn a_frame_of_ever_so_many_events_is_one_message_and_not_a_flood() {
     let mut harness = open("event-source");
-    harness.receive_text(&"data: a\n\n".repeat(100_000));
+    let many = if cfg!(miri) { 1_000 } else { 100_000 };
+    harness.receive_text(&"data: a\n\n".repeat(many));
     assert_eq!(harness.messages().len(), 1);
     harness.receive_text(&"data: a\n\n".repeat(256));
     assert_eq!(harness.messages().len(), 257);
