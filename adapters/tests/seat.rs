@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use perennial::blocking::{Client, Handle};
 use perennial::core::ConfigBuilder;
-use perennial::{Counters, Notice, Overflow, RetryChoice, State};
+use perennial::{ClosedBy, Counters, HeartbeatStyle, Notice, Overflow, RetryChoice, State};
 use support::*;
 use tungstenite::{Message, WebSocket};
 
@@ -588,5 +588,37 @@ fn a_timeout_is_kept_while_others_send_without_pause() {
         }
         is_over.store(true, Ordering::SeqCst);
         sender.join().unwrap();
+    });
+}
+
+#[test]
+fn calls_are_heard_while_an_answer_is_awaited_awake() {
+    in_time(|| {
+        let server = Server::start(|_, stream| {
+            let mut socket = accept(stream);
+            while let Ok(message) = socket.read() {
+                if message.is_text() && message.to_text().is_ok_and(|text| text != "hush") {
+                    socket.send(message).unwrap();
+                }
+            }
+        });
+        let mut config = quick();
+        config.heartbeat.style = HeartbeatStyle::Off;
+        let endless = Duration::from_secs(3_600);
+        let builder = Client::builder(server.url()).no_proxy().patience(endless);
+        let mut client = builder.config(config.build().unwrap()).connect().unwrap();
+        client.wait_open(LONG).unwrap();
+        exchange(&mut client, 100);
+        client.send("hush").unwrap();
+        let handle = client.handle();
+        let caller = thread::spawn(move || {
+            thread::sleep(20 * MS);
+            handle.send("more").unwrap();
+        });
+        assert_eq!(text(&mut client), "more");
+        caller.join().unwrap();
+        client.send("hush").unwrap();
+        client.close();
+        assert_eq!(closed(&mut client).by, ClosedBy::Application);
     });
 }

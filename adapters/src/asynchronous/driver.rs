@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
 use perennial_core::{Closed, Instant};
@@ -41,6 +42,11 @@ pub struct Driver<R: Runtime> {
     /// It gives way to those who send: two threads that hand over one message after the other under
     /// one lock take longer than one of them.
     way: Option<Way>,
+    /// Whether anybody has called since the last turn.
+    call: Arc<Signal>,
+    call_waker: Waker,
+    /// Until then it awaits an answer awake.
+    watches: Option<StdInstant>,
 }
 
 /// A timer that runs.
@@ -64,8 +70,20 @@ impl<R: Runtime> Driver<R> {
         let dialer = Dialer::new(runtime);
         let alarm = Signal::new(&dialer.task);
         let alarm_waker = Waker::from(Arc::clone(&alarm));
-        let engine = Engine::new(parts, dialer, sink);
-        Self { engine, timer: None, alarm, alarm_waker, closed: None, much: 0, way: None }
+        let call = Signal::new(&dialer.task);
+        let call_waker = Waker::from(Arc::clone(&call));
+        Self {
+            engine: Engine::new(parts, dialer, sink),
+            timer: None,
+            alarm,
+            alarm_waker,
+            closed: None,
+            much: 0,
+            way: None,
+            call,
+            call_waker,
+            watches: None,
+        }
     }
 
     /// Has the next turn look at what may be ready.
@@ -75,6 +93,31 @@ impl<R: Runtime> Driver<R> {
             let (readable, writable) = link.socket().readiness();
             link.fired(readable, writable);
         }
+    }
+
+    /// Whether there is nothing to do but to await an answer awake, while others have their turns.
+    fn watches(&mut self) -> bool {
+        let Some(until) = self.watches else { return false };
+        // Others may need this core, the peer among them.
+        thread::yield_now();
+        if !R::KNOWS_WHEN_EMPTY {
+            // It finds out by itself, sooner than whoever else looks at the sockets of this runtime.
+            if let Some(link) = self.engine.link() {
+                link.look();
+            }
+            self.watches = None;
+            return false;
+        }
+        let is_ready = self.engine.link().is_some_and(|link| link.socket().readiness().0);
+        if is_ready || self.call.is_up() || self.alarm.is_up() || StdInstant::now() >= until {
+            self.watches = None;
+        }
+        self.watches.is_some()
+    }
+
+    /// Whether it is in vain to poll it again before others have had their turns.
+    pub(super) fn leaves_turns(&self) -> bool {
+        R::KNOWS_WHEN_EMPTY && self.watches.is_some()
     }
 
     /// Lets those who send go on.
@@ -144,7 +187,7 @@ impl<R: Runtime> Future for Driver<R> {
         if let Some(closed) = &this.closed {
             return Poll::Ready(closed.clone());
         }
-        if this.gives_way() {
+        if this.gives_way() || this.watches() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -154,7 +197,8 @@ impl<R: Runtime> Future for Driver<R> {
         this.engine.network().task.register(cx.waker());
         this.look();
         for _ in 0..TURNS {
-            match this.engine.turn(cx.waker()) {
+            this.call.take();
+            match this.engine.turn(&this.call_waker) {
                 Turn::Busy => {
                     this.much = if this.engine.did_much() { this.much + 1 } else { 0 };
                     if this.much >= 2 {
@@ -168,7 +212,14 @@ impl<R: Runtime> Future for Driver<R> {
                 Turn::Idle(now, until) => {
                     this.much = 0;
                     match this.sleep(now, until) {
-                        Poll::Pending => return Poll::Pending,
+                        Poll::Pending => {
+                            let patience = this.engine.patience(now);
+                            this.watches = patience.and_then(|p| StdInstant::now().checked_add(p));
+                            if this.watches.is_none() {
+                                return Poll::Pending;
+                            }
+                            break;
+                        }
                         Poll::Ready(()) => this.look(),
                     }
                 }

@@ -146,6 +146,9 @@ impl<R: Runtime, W: Future> Join<R, W> {
             if !self.somebody_was_called() {
                 return true;
             }
+            if self.driver.leaves_turns() && !self.work_call.is_set() {
+                break;
+            }
         }
         false
     }

@@ -58,6 +58,10 @@ pub trait Runtime: Send + 'static {
     /// operating system when it is read again, and says at once that it has to wait. Otherwise that
     /// read waits until the application has had its turn, for it is a system call that hardly ever
     /// finds anything. `false` by default, which is right for every stream.
+    ///
+    /// Where it is `true`, an answer that is [awaited awake](Builder::patience) is waited for by having
+    /// the task polled again, and whoever runs it should look at its streams now and then between two
+    /// polls.
     const KNOWS_WHEN_EMPTY: bool = false;
 
     /// Connects to `address`: the target's, or the proxy's on the way there. There is no need for a

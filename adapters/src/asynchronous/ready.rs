@@ -47,7 +47,12 @@ impl Signal {
         self.ready.store(true, Ordering::Release);
     }
 
-    /// Whether something may be ready. It is forgotten.
+    /// Whether something may be ready.
+    pub(super) fn is_up(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// The same. It is forgotten.
     pub(super) fn take(&self) -> bool {
         self.ready.swap(false, Ordering::AcqRel)
     }
@@ -100,8 +105,7 @@ impl<Io> Ready<Io> {
 
     /// Whether it has said, since it was last asked, that it may be read from, and written to.
     pub(super) fn readiness(&self) -> (bool, bool) {
-        let is_ready = |side: &Side| side.signal.ready.load(Ordering::Acquire);
-        (is_ready(&self.reading), is_ready(&self.writing))
+        (self.reading.signal.is_up(), self.writing.signal.is_up())
     }
 }
 

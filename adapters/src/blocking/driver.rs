@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
 use mio::{Events, Poll, Token};
@@ -117,6 +118,22 @@ impl<S: Sink> Driver<S> {
         self.shared().finish_early(&format!("cannot wait for sockets: {error}"))
     }
 
+    /// Looks for readiness, awake, for so long at most. Returns whether there is any.
+    fn watch(&mut self, most: Duration) -> io::Result<bool> {
+        let began = StdInstant::now();
+        loop {
+            // Others may need this core, the peer among them.
+            thread::yield_now();
+            self.poll.poll(&mut self.readiness, Some(Duration::ZERO))?;
+            if !self.readiness.is_empty() {
+                return Ok(true);
+            }
+            if began.elapsed() >= most {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Sleeps until a socket is ready, a deadline comes, a handle calls or `most` has passed. `now`
     /// is how late it is.
     pub(super) fn sleep(
@@ -130,7 +147,13 @@ impl<S: Sink> Driver<S> {
         let until_left = until.map(|at| at.since(now));
         let timeout = until_left.into_iter().chain(dial_left).chain(most).min();
         let mut woken = Woken::ByEvent;
-        match self.poll.poll(&mut self.readiness, timeout) {
+        let patience = self.engine.patience(now).filter(|most| timeout.is_none_or(|t| t > *most));
+        let polled = match patience.map(|most| self.watch(most)) {
+            Some(Ok(false)) | None => self.poll.poll(&mut self.readiness, timeout),
+            Some(Ok(true)) => Ok(()),
+            Some(Err(error)) => Err(error),
+        };
+        match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(woken),
             result => result?,
         }

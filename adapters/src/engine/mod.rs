@@ -21,6 +21,7 @@ mod mailbox;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
 mod network;
+mod patience;
 mod race;
 mod recording;
 mod route;
@@ -59,6 +60,7 @@ pub use mailbox::SlowConsumer;
 pub(crate) use mailbox::{Capacity, Mail};
 pub(crate) use meter::Meter;
 pub(crate) use network::{AfterShortRead, Network, Socket};
+pub(crate) use patience::Patience;
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
 pub(crate) use recording::Recording;

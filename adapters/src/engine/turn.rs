@@ -11,6 +11,7 @@ mod writing;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use perennial_core::session::Decision;
 use perennial_core::{
@@ -29,6 +30,7 @@ use super::link::{Link, Reading};
 use super::lookup::Preparer;
 use super::meter::Meter;
 use super::network::Network;
+use super::patience::Patience;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
 use crate::builder::RetryContext;
@@ -38,6 +40,10 @@ const ACTIONS: usize = 512;
 
 /// So many are much: more than who sends one message and awaits its answer ever has.
 const MUCH: usize = 16;
+
+/// After so many turns without a sleep the sockets are looked at, whatever was told of them. An answer
+/// from within a callback takes three: to read, to write, and to find nothing more.
+const AWAKE: u32 = 4;
 
 /// Overrides the delay before an attempt.
 pub(crate) type RetryHook = Box<dyn FnMut(&RetryContext) -> RetryChoice + Send>;
@@ -52,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) hooks: Hooks,
     pub(crate) journal: Journal,
     pub(crate) meter: Meter,
+    pub(crate) patience: Patience,
 }
 
 /// One connection between two sleeps.
@@ -65,6 +72,7 @@ pub(crate) struct Engine<N: Network, S> {
     hooks: Hooks,
     journal: Journal,
     meter: Meter,
+    patience: Patience,
     network: N,
 
     dial: Option<Dial<N>>,
@@ -75,6 +83,8 @@ pub(crate) struct Engine<N: Network, S> {
     paused: bool,
     /// Whether this turn has read as far as the socket was ready.
     has_read: bool,
+    /// Whether this turn has read something.
+    has_heard: bool,
     /// How many turns there were since the last sleep.
     awake: u32,
     /// How many deeds the last turn has done.
@@ -139,12 +149,14 @@ impl<N: Network, S: Sink> Engine<N, S> {
             hooks: parts.hooks,
             journal: parts.journal,
             meter: parts.meter,
+            patience: parts.patience,
             network,
             dial: None,
             dial_is_due: false,
             link: None,
             paused: false,
             has_read: false,
+            has_heard: false,
             awake: 0,
             done: 0,
             is_quiet: false,
@@ -196,6 +208,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.awake = self.awake.saturating_add(1);
                 let news = self.heed();
                 self.act();
+                if self.done > 0 {
+                    self.patience.asked(now);
+                }
                 let told = !self.is_quiet;
                 match self.tell_application(now, news) {
                     Some(closed) => Turn::Over(self.shared.finish(&closed)),
@@ -224,6 +239,12 @@ impl<N: Network, S: Sink> Engine<N, S> {
             && matches!(self.config.outbox.overflow, Overflow::Reject | Overflow::Wait)
     }
 
+    /// For how long to stay awake for an answer after a turn that found nothing to do at `now`, if it
+    /// is likely to come so soon.
+    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+        self.patience.left(now)
+    }
+
     /// Whether the last turn has left something to read.
     pub(crate) fn reads_on(&self) -> bool {
         !self.paused && self.link.as_ref().is_some_and(Link::wants_read)
@@ -237,12 +258,12 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// Moves bytes as far as the sockets are ready.
     fn exchange(&mut self) {
-        self.has_read = false;
+        (self.has_read, self.has_heard) = (false, false);
         if std::mem::take(&mut self.dial_is_due) {
             self.advance_dial();
         }
         let Some(link) = &mut self.link else { return };
-        if self.awake > 1 {
+        if self.awake >= AWAKE {
             // Nobody has told of the socket for a while.
             link.retry_flush();
             link.probe();
@@ -258,7 +279,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
             }
         } else if link.wants_read() && (self.is_quiet || !link.reading_can_wait()) {
             self.has_read = true;
-            if link.read(&mut self.events) == Reading::Ended {
+            let before = link.crossed().0;
+            let reading = link.read(&mut self.events);
+            self.has_heard = link.crossed().0 != before;
+            if reading == Reading::Ended {
                 link.say_goodbye();
                 self.forget_link();
             }
@@ -292,6 +316,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
         let mut core = shared.lock();
         // Looked at under the lock, or a handle that came first would have come from the future.
         let now = shared.clock().now();
+        if self.has_heard {
+            self.patience.heard(now);
+        }
         core.wake_up();
         if std::mem::take(&mut core.abort) {
             self.abort(&mut core, now);

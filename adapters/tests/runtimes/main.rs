@@ -10,6 +10,7 @@ mod ends;
 mod handles;
 mod join;
 mod own;
+mod patience;
 mod proxy;
 mod view;
 

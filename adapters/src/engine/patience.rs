@@ -1,0 +1,112 @@
+//! When an answer is awaited awake.
+//!
+//! A thread that sleeps frees its core, and a core that has nothing else to do goes to sleep as well.
+//! To wake both takes longer than a peer nearby takes to answer. So whoever exchanges message for
+//! message with such a peer is spared it; whoever does not is none the wiser.
+
+use std::time::Duration;
+
+use perennial_core::Instant;
+
+/// So many answers in a row must have been quick. One that is not ends the row.
+const ROW: u32 = 4;
+
+/// Whether the peer's next answer is worth staying awake for, by its last ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// An answer that took no longer was quick.
+    most: Duration,
+    /// When the peer was last told something that it has not answered.
+    asked: Option<Instant>,
+    /// How many answers in a row were quick.
+    row: u32,
+}
+
+impl Patience {
+    pub(crate) const fn new(most: Duration) -> Self {
+        Self { most, asked: None, row: 0 }
+    }
+
+    /// Notes that the peer was told something.
+    pub(crate) fn asked(&mut self, now: Instant) {
+        self.asked = Some(now);
+    }
+
+    /// Notes that the peer has said something.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        if let Some(asked) = self.asked.take() {
+            let is_quick = now.since(asked) <= self.most;
+            self.row = if is_quick { self.row.saturating_add(1) } else { 0 };
+        }
+    }
+
+    /// For how long to stay awake for what the peer says next, if it is worth that.
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        if self.row < ROW {
+            return None;
+        }
+        let waited = now.since(self.asked?);
+        self.most.checked_sub(waited).filter(|left| !left.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: Duration = Duration::from_micros(100);
+
+    fn at(micros: u64) -> Instant {
+        Instant::from_nanos(micros * 1_000)
+    }
+
+    /// After so many answers, each of which took so long.
+    fn after(answers: u32, micros: u64) -> Patience {
+        let mut patience = Patience::new(MOST);
+        for _ in 0..answers {
+            patience.asked(at(0));
+            patience.heard(at(micros));
+        }
+        patience
+    }
+
+    #[test]
+    fn quick_answers_are_worth_it_once_there_were_enough() {
+        let mut patience = after(ROW - 1, 100);
+        patience.asked(at(0));
+        assert_eq!(patience.left(at(0)), None);
+        patience.heard(at(1));
+        patience.asked(at(10));
+        assert_eq!(patience.left(at(10)), Some(MOST));
+        assert_eq!(patience.left(at(30)), Some(Duration::from_micros(80)));
+        assert_eq!(patience.left(at(110)), None, "it has waited long enough");
+    }
+
+    #[test]
+    fn one_that_is_slow_ends_it() {
+        let mut patience = after(10 * ROW, 1);
+        patience.asked(at(0));
+        patience.heard(at(101));
+        patience.asked(at(200));
+        assert_eq!(patience.left(at(200)), None);
+    }
+
+    #[test]
+    fn nothing_is_expected_of_whom_nothing_was_asked() {
+        let mut patience = after(ROW, 1);
+        assert_eq!(patience.left(at(1)), None);
+        patience.heard(at(2));
+        assert_eq!(patience.left(at(2)), None, "what comes unasked is no answer");
+    }
+
+    #[test]
+    fn none_is_no_wait_at_all() {
+        let mut patience = Patience::new(Duration::ZERO);
+        for _ in 0..=ROW {
+            patience.asked(at(0));
+            patience.heard(at(0));
+        }
+        patience.asked(at(1));
+        assert_eq!(patience.left(at(1)), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! What is heard while an answer is awaited awake. Nobody here would wait for the patience's end.
+
+use std::thread;
+use std::time::Duration;
+
+use perennial::{ClosedBy, HeartbeatStyle, State};
+
+use crate::support::{LONG, Server, accept, quick};
+use crate::*;
+
+crate::scripts! {
+    calls_are_heard_while_it_is_awake,
+    a_dead_link_is_found_while_it_is_awake,
+}
+
+const ENDLESS: Duration = Duration::from_secs(3_600);
+
+/// Returns every message but one, after which it does what `then` says.
+fn until_hushed(then: impl Fn() + Send + Sync + 'static) -> Server {
+    Server::start(move |_, stream| {
+        let mut socket = accept(stream);
+        while let Ok(message) = socket.read() {
+            match message.to_text() {
+                Ok("hush") => then(),
+                Ok(_) if message.is_text() => socket.send(message).unwrap(),
+                _ => {}
+            }
+        }
+    })
+}
+
+/// A client that has had quick answers, and awaits one that does not come.
+async fn hushed<E: Executor>(server: &Server, config: ConfigBuilder) -> Client {
+    let mut client = E::start(builder(&server.url(), config).patience(ENDLESS));
+    soon(client.wait_open()).await.unwrap();
+    for number in 0..20 {
+        let sent = number.to_string();
+        client.send(sent.clone()).await.unwrap();
+        assert_eq!(text(&mut client).await, sent);
+    }
+    client.send("hush").await.unwrap();
+    client
+}
+
+async fn calls_are_heard_while_it_is_awake<E: Executor>() {
+    let server = until_hushed(|| ());
+    let mut config = quick();
+    config.heartbeat.style = HeartbeatStyle::Off;
+    let mut client = hushed::<E>(&server, config).await;
+    let handle = client.handle();
+    let caller = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        handle.try_send("more").unwrap();
+    });
+    assert_eq!(text(&mut client).await, "more");
+    caller.join().unwrap();
+    client.send("hush").await.unwrap();
+    client.close();
+    assert_eq!(soon(client.wait_closed()).await.by, ClosedBy::Application);
+}
+
+async fn a_dead_link_is_found_while_it_is_awake<E: Executor>() {
+    let server = until_hushed(|| thread::sleep(LONG));
+    let mut config = quick();
+    config.heartbeat.interval = Duration::from_millis(100);
+    config.heartbeat.deadline = Duration::from_millis(100);
+    let mut client = hushed::<E>(&server, config).await;
+    until(&mut client, State::Reconnecting).await;
+}
