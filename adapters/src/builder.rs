@@ -13,8 +13,8 @@ use tungstenite::client::IntoClientRequest;
 
 use crate::clock::{Clock, unix_ms};
 use crate::engine::{
-    Board, Control, Core, Dialing, Hook, Hooks, Inbox, Journal, Listeners, Loss, Meter, OpenHook,
-    Parts, Patience, Preparer, QueueHook, Recording, RetryHook, Routes, Shared, StateChange,
+    Board, BusyPoll, Control, Core, Dialing, Hook, Hooks, Inbox, Journal, Listeners, Loss, Meter,
+    OpenHook, Parts, Preparer, QueueHook, Recording, RetryHook, Routes, Shared, StateChange,
 };
 use crate::error::Error;
 use crate::into_request::{IntoRequest, from_client};
@@ -28,14 +28,14 @@ use crate::request::{Attempt, HookError, Request};
 use crate::tls::{Tls, Trust};
 
 /// For how long an answer is awaited awake, if there is a core for the peer beside.
-const PATIENCE: Duration = Duration::from_micros(100);
+const BUSY_POLL: Duration = Duration::from_micros(100);
 
 /// None where one core has to do for all: asking what there is takes a while, so that is done once.
-fn usual_patience() -> Duration {
+fn usual_busy_poll() -> Duration {
     static USUAL: OnceLock<Duration> = OnceLock::new();
     *USUAL.get_or_init(|| {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        if cores > 1 { PATIENCE } else { Duration::ZERO }
+        if cores > 1 { BUSY_POLL } else { Duration::ZERO }
     })
 }
 
@@ -70,7 +70,7 @@ pub struct Builder {
     on_queue: Option<QueueHook>,
     session: SessionConfig,
     reports: bool,
-    patience: Option<Duration>,
+    busy_poll: Option<Duration>,
     seed: Option<u64>,
     name: Option<String>,
     record: Option<Record>,
@@ -106,7 +106,7 @@ impl Builder {
             on_queue: None,
             session: SessionConfig::default(),
             reports: false,
-            patience: None,
+            busy_poll: None,
             seed: None,
             name: None,
             record: None,
@@ -339,8 +339,8 @@ impl Builder {
     /// or in one room, and ends with the first that does not. What awaits an answer then takes its
     /// core, where nobody else wants it, and spares the time to send it to sleep and to wake it up:
     /// most of what an exchange with so near a peer takes. Everywhere else this is without effect.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
+    pub fn busy_poll(mut self, most: Duration) -> Self {
+        self.busy_poll = Some(most);
         self
     }
 
@@ -435,7 +435,7 @@ impl Builder {
             hooks: Hooks::new(self.on_open, self.on_queue),
             journal,
             meter: Meter::new(self.name.as_deref()),
-            patience: Patience::new(self.patience.unwrap_or_else(usual_patience)),
+            busy_poll: BusyPoll::new(self.busy_poll.unwrap_or_else(usual_busy_poll)),
         };
         Ok((parts, Control::new(shared, overflow)))
     }

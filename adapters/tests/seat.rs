@@ -605,7 +605,7 @@ fn calls_are_heard_while_an_answer_is_awaited_awake() {
         let mut config = quick();
         config.heartbeat.style = HeartbeatStyle::Off;
         let endless = Duration::from_secs(3_600);
-        let builder = Client::builder(server.url()).no_proxy().patience(endless);
+        let builder = Client::builder(server.url()).no_proxy().busy_poll(endless);
         let mut client = builder.config(config.build().unwrap()).connect().unwrap();
         client.wait_open(LONG).unwrap();
         exchange(&mut client, 100);

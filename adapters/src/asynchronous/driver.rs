@@ -213,8 +213,9 @@ impl<R: Runtime> Future for Driver<R> {
                     this.much = 0;
                     match this.sleep(now, until) {
                         Poll::Pending => {
-                            let patience = this.engine.patience(now);
-                            this.watches = patience.and_then(|p| StdInstant::now().checked_add(p));
+                            let awake = this.engine.busy_poll(now);
+                            this.watches =
+                                awake.and_then(|most| StdInstant::now().checked_add(most));
                             if this.watches.is_none() {
                                 return Poll::Pending;
                             }

@@ -59,7 +59,7 @@ pub trait Runtime: Send + 'static {
     /// read waits until the application has had its turn, for it is a system call that hardly ever
     /// finds anything. `false` by default, which is right for every stream.
     ///
-    /// Where it is `true`, an answer that is [awaited awake](Builder::patience) is waited for by having
+    /// Where it is `true`, an answer that is [awaited awake](Builder::busy_poll) is waited for by having
     /// the task polled again, and whoever runs it should look at its streams now and then between two
     /// polls.
     const KNOWS_WHEN_EMPTY: bool = false;

@@ -147,8 +147,8 @@ impl<S: Sink> Driver<S> {
         let until_left = until.map(|at| at.since(now));
         let timeout = until_left.into_iter().chain(dial_left).chain(most).min();
         let mut woken = Woken::ByEvent;
-        let patience = self.engine.patience(now).filter(|most| timeout.is_none_or(|t| t > *most));
-        let polled = match patience.map(|most| self.watch(most)) {
+        let awake = self.engine.busy_poll(now).filter(|most| timeout.is_none_or(|t| t > *most));
+        let polled = match awake.map(|most| self.watch(most)) {
             Some(Ok(false)) | None => self.poll.poll(&mut self.readiness, timeout),
             Some(Ok(true)) => Ok(()),
             Some(Err(error)) => Err(error),

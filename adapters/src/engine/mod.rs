@@ -5,6 +5,7 @@
 
 mod ahead;
 mod board;
+mod busy_poll;
 mod commands;
 mod control;
 mod core;
@@ -21,7 +22,6 @@ mod mailbox;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
 mod network;
-mod patience;
 mod race;
 mod recording;
 mod route;
@@ -42,6 +42,7 @@ pub(crate) use self::core::Core;
 pub(crate) use self::core::Ticket;
 pub(crate) use board::Board;
 pub use board::Stamped;
+pub(crate) use busy_poll::BusyPoll;
 pub(crate) use commands::Asked;
 pub use commands::Standing;
 pub use control::Control;
@@ -60,7 +61,6 @@ pub use mailbox::SlowConsumer;
 pub(crate) use mailbox::{Capacity, Mail};
 pub(crate) use meter::Meter;
 pub(crate) use network::{AfterShortRead, Network, Socket};
-pub(crate) use patience::Patience;
 #[cfg(all(feature = "blocking", test))]
 pub(crate) use race::Race;
 pub(crate) use recording::Recording;

@@ -22,6 +22,7 @@ use perennial_core::{
 #[cfg(feature = "blocking")]
 pub(crate) use writing::Written;
 
+use super::busy_poll::BusyPoll;
 use super::deed::Deed;
 use super::dial::{Dial, Dialing};
 use super::hooks::{Ask, Hooks};
@@ -30,7 +31,6 @@ use super::link::{Link, Reading};
 use super::lookup::Preparer;
 use super::meter::Meter;
 use super::network::Network;
-use super::patience::Patience;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
 use crate::builder::RetryContext;
@@ -58,7 +58,7 @@ pub(crate) struct Parts {
     pub(crate) hooks: Hooks,
     pub(crate) journal: Journal,
     pub(crate) meter: Meter,
-    pub(crate) patience: Patience,
+    pub(crate) busy_poll: BusyPoll,
 }
 
 /// One connection between two sleeps.
@@ -72,7 +72,7 @@ pub(crate) struct Engine<N: Network, S> {
     hooks: Hooks,
     journal: Journal,
     meter: Meter,
-    patience: Patience,
+    busy_poll: BusyPoll,
     network: N,
 
     dial: Option<Dial<N>>,
@@ -149,7 +149,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             hooks: parts.hooks,
             journal: parts.journal,
             meter: parts.meter,
-            patience: parts.patience,
+            busy_poll: parts.busy_poll,
             network,
             dial: None,
             dial_is_due: false,
@@ -209,7 +209,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 let news = self.heed();
                 self.act();
                 if self.done > 0 {
-                    self.patience.asked(now);
+                    self.busy_poll.asked(now);
                 }
                 let told = !self.is_quiet;
                 match self.tell_application(now, news) {
@@ -241,8 +241,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// For how long to stay awake for an answer after a turn that found nothing to do at `now`, if it
     /// is likely to come so soon.
-    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
-        self.patience.left(now)
+    pub(crate) fn busy_poll(&self, now: Instant) -> Option<Duration> {
+        self.busy_poll.left(now)
     }
 
     /// Whether the last turn has left something to read.
@@ -317,7 +317,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         // Looked at under the lock, or a handle that came first would have come from the future.
         let now = shared.clock().now();
         if self.has_heard {
-            self.patience.heard(now);
+            self.busy_poll.heard(now);
         }
         core.wake_up();
         if std::mem::take(&mut core.abort) {

@@ -6,11 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod busy_poll;
 mod ends;
 mod handles;
 mod join;
 mod own;
-mod patience;
 mod proxy;
 mod view;
 

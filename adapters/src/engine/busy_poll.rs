@@ -13,7 +13,7 @@ const ROW: u32 = 4;
 
 /// Whether the peer's next answer is worth staying awake for, by its last ones.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct BusyPoll {
     /// An answer that took no longer was quick.
     most: Duration,
     /// When the peer was last told something that it has not answered.
@@ -22,7 +22,7 @@ pub(crate) struct Patience {
     row: u32,
 }
 
-impl Patience {
+impl BusyPoll {
     pub(crate) const fn new(most: Duration) -> Self {
         Self { most, asked: None, row: 0 }
     }
@@ -61,52 +61,52 @@ mod tests {
     }
 
     /// After so many answers, each of which took so long.
-    fn after(answers: u32, micros: u64) -> Patience {
-        let mut patience = Patience::new(MOST);
+    fn after(answers: u32, micros: u64) -> BusyPoll {
+        let mut poll = BusyPoll::new(MOST);
         for _ in 0..answers {
-            patience.asked(at(0));
-            patience.heard(at(micros));
+            poll.asked(at(0));
+            poll.heard(at(micros));
         }
-        patience
+        poll
     }
 
     #[test]
     fn quick_answers_are_worth_it_once_there_were_enough() {
-        let mut patience = after(ROW - 1, 100);
-        patience.asked(at(0));
-        assert_eq!(patience.left(at(0)), None);
-        patience.heard(at(1));
-        patience.asked(at(10));
-        assert_eq!(patience.left(at(10)), Some(MOST));
-        assert_eq!(patience.left(at(30)), Some(Duration::from_micros(80)));
-        assert_eq!(patience.left(at(110)), None, "it has waited long enough");
+        let mut poll = after(ROW - 1, 100);
+        poll.asked(at(0));
+        assert_eq!(poll.left(at(0)), None);
+        poll.heard(at(1));
+        poll.asked(at(10));
+        assert_eq!(poll.left(at(10)), Some(MOST));
+        assert_eq!(poll.left(at(30)), Some(Duration::from_micros(80)));
+        assert_eq!(poll.left(at(110)), None, "it has waited long enough");
     }
 
     #[test]
     fn one_that_is_slow_ends_it() {
-        let mut patience = after(10 * ROW, 1);
-        patience.asked(at(0));
-        patience.heard(at(101));
-        patience.asked(at(200));
-        assert_eq!(patience.left(at(200)), None);
+        let mut poll = after(10 * ROW, 1);
+        poll.asked(at(0));
+        poll.heard(at(101));
+        poll.asked(at(200));
+        assert_eq!(poll.left(at(200)), None);
     }
 
     #[test]
     fn nothing_is_expected_of_whom_nothing_was_asked() {
-        let mut patience = after(ROW, 1);
-        assert_eq!(patience.left(at(1)), None);
-        patience.heard(at(2));
-        assert_eq!(patience.left(at(2)), None, "what comes unasked is no answer");
+        let mut poll = after(ROW, 1);
+        assert_eq!(poll.left(at(1)), None);
+        poll.heard(at(2));
+        assert_eq!(poll.left(at(2)), None, "what comes unasked is no answer");
     }
 
     #[test]
     fn none_is_no_wait_at_all() {
-        let mut patience = Patience::new(Duration::ZERO);
+        let mut poll = BusyPoll::new(Duration::ZERO);
         for _ in 0..=ROW {
-            patience.asked(at(0));
-            patience.heard(at(0));
+            poll.asked(at(0));
+            poll.heard(at(0));
         }
-        patience.asked(at(1));
-        assert_eq!(patience.left(at(1)), None);
+        poll.asked(at(1));
+        assert_eq!(poll.left(at(1)), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What is heard while an answer is awaited awake. Nobody here would wait for the patience's end.
+//! What is heard while an answer is awaited awake. Nobody here would wait until that is over.
 
 use std::thread;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn until_hushed(then: impl Fn() + Send + Sync + 'static) -> Server {
 
 /// A client that has had quick answers, and awaits one that does not come.
 async fn hushed<E: Executor>(server: &Server, config: ConfigBuilder) -> Client {
-    let mut client = E::start(builder(&server.url(), config).patience(ENDLESS));
+    let mut client = E::start(builder(&server.url(), config).busy_poll(ENDLESS));
     soon(client.wait_open()).await.unwrap();
     for number in 0..20 {
         let sent = number.to_string();
