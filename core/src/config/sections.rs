@@ -316,7 +316,8 @@ pub struct Outbox {
     /// How many messages it holds: queued, in flight and awaiting acknowledgement.
     /// Default 1024; 1 to 1,048,576.
     pub max_messages: usize,
-    /// How many bytes of payload it holds. Default 1 MiB; 1 to 1 TiB.
+    /// How many bytes of payload it holds. Default 1 MiB; 1 to 1 TiB. Where one message fills it, none is
+    /// taken before that was written: whoever sends large ones quickly wants room for several.
     pub max_bytes: usize,
     /// What happens to a message that does not fit.
     pub overflow: Overflow,

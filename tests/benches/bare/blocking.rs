@@ -56,15 +56,17 @@ fn text(socket: &mut WebSocket<TcpStream>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every default, but that a full outbox has the sender wait.
-pub(crate) fn config() -> ConfigBuilder {
+/// Every default, but that a full outbox has the sender wait, and that it holds several messages: where
+/// one fills it, the sender waits for each.
+pub(crate) fn config(task: &Task) -> ConfigBuilder {
     let mut config = Config::builder();
     config.outbox.overflow = Overflow::Wait;
+    config.outbox.max_bytes = config.outbox.max_bytes.max(4 * task.size);
     config
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-    let builder = Client::builder(task.url(url)).config(config().build()?);
+    let builder = Client::builder(task.url(url)).config(config(task).build()?);
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
     let payloads = task.payloads::<Payload>();

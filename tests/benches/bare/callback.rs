@@ -22,7 +22,7 @@ struct Progress {
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     // The callback must not wait for room, so there is room for all.
-    let mut config = config();
+    let mut config = config(task);
     config.outbox.max_messages = task.count;
     config.outbox.max_bytes = task.count * task.size;
     let config = config.build()?;

@@ -64,7 +64,7 @@ where
 }
 
 fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
-    Ok(Builder::new(task.url(url)).config(config().build()?).reports(task.work == Work::Step))
+    Ok(Builder::new(task.url(url)).config(config(task).build()?).reports(task.work == Work::Step))
 }
 
 /// The same task in the task that drives the connection.
