@@ -124,7 +124,6 @@ impl<S: Socket> Link<S> {
     }
 
     /// Whether the kernel has taken less than there was.
-    #[cfg(feature = "blocking")]
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked
     }

@@ -208,7 +208,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.awake = self.awake.saturating_add(1);
                 let news = self.heed();
                 self.act();
-                if self.done > 0 {
+                if self.done > 0 && self.link.is_some() {
                     self.busy_poll.asked(now);
                 }
                 let told = !self.is_quiet;
@@ -242,6 +242,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
     /// For how long to stay awake for an answer after a turn that found nothing to do at `now`, if it
     /// is likely to come so soon.
     pub(crate) fn busy_poll(&self, now: Instant) -> Option<Duration> {
+        // Where it cannot be read, or what was asked has not gone out, there is no answer to come.
+        self.link.as_ref().filter(|link| !self.paused && !link.is_blocked())?;
         self.busy_poll.left(now)
     }
 

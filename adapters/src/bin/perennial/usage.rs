@@ -111,7 +111,7 @@ fn unknown(error: &Error) -> Usage {
         // Perhaps a URL, or a header that was not quoted.
         None => Usage::new(
             "there is an argument too many",
-            format!("give one URL and quote what holds spaces or &, {}", see_help()),
+            format!("leave it out, or quote what holds spaces or &, {}", see_help()),
         ),
     }
 }

@@ -108,14 +108,21 @@ fn a_confirm_has_its_form_in_a_config() {
     }
 }
 
+/// One of so many names.
+fn name(names: usize) -> impl Strategy<Value = String> {
+    prop::sample::select(&["a", "b", "c", "d"][..names]).prop_map(String::from)
+}
+
 proptest! {
+    #![proptest_config(crate::testing::cases())]
+
     /// Against each matcher, one by one, on values as `serde_json` reads them.
     #[test]
     fn the_index_finds_what_a_search_finds(
         matchers in prop::collection::vec(
-            (prop::collection::btree_map("[abc]", 0_u64..3, 1..3), any::<bool>()), 1..12),
+            (prop::collection::btree_map(name(3), 0_u64..3, 1..3), any::<bool>()), 1..12),
         messages in prop::collection::vec(
-            prop::collection::btree_map("[abcd]", 0_u64..3, 0..4), 0..12),
+            prop::collection::btree_map(name(4), 0_u64..3, 0..4), 0..12),
         removed in prop::collection::vec(any::<bool>(), 12),
     ) {
         let mut subscriptions = table();
