@@ -151,7 +151,7 @@ fn adding_and_removing_without_end_takes_no_room() {
     let mut subscriptions = table();
     subscriptions.opened();
     let kept = subscriptions.add(plain("kept")).unwrap();
-    for _ in 0..10_000 {
+    for _ in 0..if cfg!(miri) { 100 } else { 10_000 } {
         let id = subscriptions.add(channel("a")).unwrap();
         subscriptions.remove(id);
     }
@@ -159,14 +159,16 @@ fn adding_and_removing_without_end_takes_no_room() {
     assert_eq!(say(&mut subscriptions, 1), ["+kept"]);
     assert_eq!(subscriptions.bytes(), 10);
     // News that nobody looks at is bounded too.
-    let mut added = 0;
-    while let Ok(id) = subscriptions.add(channel("a")) {
+    let (mut added, most) = (0, if cfg!(miri) { 100 } else { usize::MAX });
+    while added < most
+        && let Ok(id) = subscriptions.add(channel("a"))
+    {
         say(&mut subscriptions, 2 + added);
         subscriptions.received(&answer("no", "a"));
         subscriptions.remove(id);
         added += 1;
     }
-    assert_eq!(added, 4095);
+    assert_eq!(added, most.min(4095));
 }
 
 #[test]
