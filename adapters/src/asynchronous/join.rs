@@ -146,7 +146,7 @@ impl<R: Runtime, W: Future> Join<R, W> {
             if !self.somebody_was_called() {
                 return true;
             }
-            if self.driver.leaves_turns() && !self.work_call.is_set() {
+            if self.driver.leaves_turns() && !(self.work.is_some() && self.work_call.is_set()) {
                 break;
             }
         }

@@ -118,18 +118,24 @@ impl<S: Sink> Driver<S> {
         self.shared().finish_early(&format!("cannot wait for sockets: {error}"))
     }
 
-    /// Looks for readiness, awake, for so long at most. Returns whether there is any.
-    fn watch(&mut self, most: Duration) -> io::Result<bool> {
+    /// Waits for readiness: awake first, if an answer is likely to come soon, and then asleep.
+    fn await_readiness(&mut self, now: Instant, timeout: Option<Duration>) -> io::Result<()> {
+        let Some(awake) = self.engine.busy_poll(now) else {
+            return self.poll.poll(&mut self.readiness, timeout);
+        };
+        let awake = timeout.map_or(awake, |timeout| timeout.min(awake));
         let began = StdInstant::now();
         loop {
             // Others may need this core, the peer among them.
             thread::yield_now();
             self.poll.poll(&mut self.readiness, Some(Duration::ZERO))?;
             if !self.readiness.is_empty() {
-                return Ok(true);
+                return Ok(());
             }
-            if began.elapsed() >= most {
-                return Ok(false);
+            let passed = began.elapsed();
+            if passed >= awake {
+                let left = timeout.map(|timeout| timeout.saturating_sub(passed));
+                return self.poll.poll(&mut self.readiness, left);
             }
         }
     }
@@ -147,13 +153,7 @@ impl<S: Sink> Driver<S> {
         let until_left = until.map(|at| at.since(now));
         let timeout = until_left.into_iter().chain(dial_left).chain(most).min();
         let mut woken = Woken::ByEvent;
-        let awake = self.engine.busy_poll(now).filter(|most| timeout.is_none_or(|t| t > *most));
-        let polled = match awake.map(|most| self.watch(most)) {
-            Some(Ok(false)) | None => self.poll.poll(&mut self.readiness, timeout),
-            Some(Ok(true)) => Ok(()),
-            Some(Err(error)) => Err(error),
-        };
-        match polled {
+        match self.await_readiness(now, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(woken),
             result => result?,
         }

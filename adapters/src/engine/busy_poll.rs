@@ -10,13 +10,15 @@ use perennial_core::Instant;
 
 /// So many answers in a row must have been quick. One that is not ends the row.
 const ROW: u32 = 4;
+/// Nobody waits awake for longer, whatever was asked for.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Whether the peer's next answer is worth staying awake for, by its last ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BusyPoll {
     /// An answer that took no longer was quick.
     most: Duration,
-    /// When the peer was last told something that it has not answered.
+    /// When the peer was told the first thing that it has not answered.
     asked: Option<Instant>,
     /// How many answers in a row were quick.
     row: u32,
@@ -24,12 +26,21 @@ pub(crate) struct BusyPoll {
 
 impl BusyPoll {
     pub(crate) const fn new(most: Duration) -> Self {
+        let most = if most.as_nanos() > LIMIT.as_nanos() { LIMIT } else { most };
         Self { most, asked: None, row: 0 }
     }
 
-    /// Notes that the peer was told something.
+    /// Notes that the peer was told something. What it has not answered in time by now ends the row,
+    /// or who only sends would stay awake.
     pub(crate) fn asked(&mut self, now: Instant) {
-        self.asked = Some(now);
+        match self.asked {
+            Some(at) if now.since(at) <= self.most => {}
+            Some(_) => {
+                self.row = 0;
+                self.asked = Some(now);
+            }
+            None => self.asked = Some(now),
+        }
     }
 
     /// Notes that the peer has said something.
@@ -97,6 +108,25 @@ mod tests {
         assert_eq!(poll.left(at(1)), None);
         poll.heard(at(2));
         assert_eq!(poll.left(at(2)), None, "what comes unasked is no answer");
+    }
+
+    #[test]
+    fn who_is_not_answered_does_not_stay_awake_by_sending() {
+        let mut poll = after(ROW, 1);
+        for sent in 0..100 {
+            let now = at(1_000 + sent * 50);
+            poll.asked(now);
+            assert_eq!(poll.left(now).is_some(), sent < 2, "{sent}");
+        }
+        // What comes unasked in between is as late as the first question makes it.
+        poll.heard(at(1_000 + 99 * 50 + 101));
+        assert_eq!(poll.row, 0);
+    }
+
+    #[test]
+    fn there_is_an_end_to_every_patience() {
+        assert_eq!(BusyPoll::new(Duration::MAX).most, LIMIT);
+        assert_eq!(BusyPoll::new(LIMIT).most, LIMIT);
     }
 
     #[test]
