@@ -127,6 +127,35 @@ fn pings_are_answered_while_the_caller_stays_away() {
 }
 
 #[test]
+fn pings_are_answered_while_the_caller_stays_away_and_others_send() {
+    in_time(|| {
+        let (pong, pongs) = mpsc::channel();
+        let server = telling_echo(move |socket, message| match message {
+            Message::Text(text) if text == "exchanged 99" => {
+                socket.send(Message::Ping("are you there".into())).unwrap();
+            }
+            Message::Pong(bytes) => pong.send(bytes).unwrap(),
+            _ => {}
+        });
+        let client = quick_client(&server, quick());
+        let handle = client.handle();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        // Each of them calls the thread before it looks whether the caller comes.
+        let sender = thread::spawn(move || {
+            while !until.load(Ordering::SeqCst) && handle.send("more").is_ok() {
+                thread::sleep(2 * MS);
+            }
+        });
+        let answer = pongs.recv_timeout(Duration::from_secs(5));
+        is_over.store(true, Ordering::SeqCst);
+        sender.join().unwrap();
+        assert_eq!(answer.unwrap(), "are you there");
+        drop(client);
+    });
+}
+
+#[test]
 fn the_heartbeat_goes_on_while_the_caller_stays_away() {
     in_time(|| {
         let server = Server::start(|number, stream| {

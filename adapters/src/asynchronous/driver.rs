@@ -46,7 +46,7 @@ pub struct Driver<R: Runtime> {
     call: Arc<Signal>,
     call_waker: Waker,
     /// Until then it awaits an answer awake.
-    watches: Option<StdInstant>,
+    awake_until: Option<StdInstant>,
 }
 
 /// A timer that runs.
@@ -82,7 +82,7 @@ impl<R: Runtime> Driver<R> {
             way: None,
             call,
             call_waker,
-            watches: None,
+            awake_until: None,
         }
     }
 
@@ -97,7 +97,7 @@ impl<R: Runtime> Driver<R> {
 
     /// Whether there is nothing to do but to await an answer awake, while others have their turns.
     fn watches(&mut self) -> bool {
-        let Some(until) = self.watches else { return false };
+        let Some(until) = self.awake_until else { return false };
         // Others may need this core, the peer among them.
         thread::yield_now();
         if !R::KNOWS_WHEN_EMPTY {
@@ -105,19 +105,21 @@ impl<R: Runtime> Driver<R> {
             if let Some(link) = self.engine.link() {
                 link.look();
             }
-            self.watches = None;
+            self.awake_until = None;
             return false;
         }
         let is_ready = self.engine.link().is_some_and(|link| link.socket().readiness().0);
-        if is_ready || self.call.is_up() || self.alarm.is_up() || StdInstant::now() >= until {
-            self.watches = None;
+        // Without a timer the alarm may be one that has been heard.
+        let rings = self.timer.is_some() && self.alarm.is_up();
+        if is_ready || self.call.is_up() || rings || StdInstant::now() >= until {
+            self.awake_until = None;
         }
-        self.watches.is_some()
+        self.awake_until.is_some()
     }
 
     /// Whether it is in vain to poll it again before others have had their turns.
     pub(super) fn leaves_turns(&self) -> bool {
-        R::KNOWS_WHEN_EMPTY && self.watches.is_some()
+        self.awake_until.is_some()
     }
 
     /// Lets those who send go on.
@@ -214,9 +216,9 @@ impl<R: Runtime> Future for Driver<R> {
                     match this.sleep(now, until) {
                         Poll::Pending => {
                             let awake = this.engine.busy_poll(now);
-                            this.watches =
+                            this.awake_until =
                                 awake.and_then(|most| StdInstant::now().checked_add(most));
-                            if this.watches.is_none() {
+                            if this.awake_until.is_none() {
                                 return Poll::Pending;
                             }
                             break;

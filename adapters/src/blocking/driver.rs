@@ -98,6 +98,13 @@ impl<S: Sink> Driver<S> {
         self.engine.write_out()
     }
 
+    /// Has the next turn look whether there is something to read.
+    pub(super) fn probe(&mut self) {
+        if let Some(link) = self.engine.link() {
+            link.probe();
+        }
+    }
+
     /// As [`Engine::did_much`].
     pub(super) fn did_much(&self) -> bool {
         self.engine.did_much()

@@ -229,13 +229,15 @@ impl Seat {
 
     /// Drives on this thread, whenever nobody else does, until it is over.
     pub(super) fn run(self: Arc<Self>) {
-        while let Some((driving, _)) = self.await_turn() {
+        let mut looked = StdInstant::now();
+        while let Some((driving, _)) = self.await_turn(&mut looked) {
             driving.drive_on_thread();
         }
     }
 
-    /// Waits until the thread must drive.
-    fn await_turn(self: &Arc<Self>) -> Option<(Driving<'_>, Rest)> {
+    /// Waits until the thread must drive. `looked` is when it looked last whether the caller comes: by
+    /// the clock, for who sends may call it before each wait is over.
+    fn await_turn(self: &Arc<Self>, looked: &mut StdInstant) -> Option<(Driving<'_>, Rest)> {
         let mut state = self.lock();
         while !state.over {
             if state.loading {
@@ -248,6 +250,12 @@ impl Seat {
                 // Whoever has the driver just now puts it back for the thread.
                 state.loading = false;
                 continue;
+            }
+            if looked.elapsed() >= TICK {
+                *looked = StdInstant::now();
+                if !std::mem::take(&mut state.seen) {
+                    self.slow_down(&mut state);
+                }
             }
             let mut wait = TICK;
             if let Some(vacant) = &state.vacant {
@@ -262,11 +270,7 @@ impl Seat {
                 wait = left.min(TICK);
             }
             let waited = self.to_thread.wait_timeout(state, wait);
-            let (guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
-            state = guard;
-            if result.timed_out() && wait == TICK && !std::mem::take(&mut state.seen) {
-                self.slow_down(&mut state);
-            }
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         None
     }

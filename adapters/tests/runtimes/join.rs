@@ -67,7 +67,9 @@ async fn the_executor_is_not_called_for_what_the_two_tell_one_another<E: Executo
     let server = Server::echo();
     let polls = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&polls);
-    let joined = E::join(builder(&server.url(), quick()), |mut client| async move {
+    // Who awaits an answer awake is called for that, as often as it takes.
+    let builder = builder(&server.url(), quick()).busy_poll(Duration::ZERO);
+    let joined = E::join(builder, |mut client| async move {
         client.wait_open().await.unwrap();
         let before = count.load(Ordering::SeqCst);
         for _ in 0..ECHOES {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncRead, AsyncWrite};
 use perennial::asynchronous::Runtime;
-use perennial::{Overflow, State};
+use perennial::{HeartbeatStyle, Overflow, State};
 use smol::net::TcpStream;
 
 use crate::support::{Server, accept, drain, quick};
@@ -158,6 +158,50 @@ fn sending_asks_for_nothing_to_read_and_sets_no_timer() {
         drop(client);
         soon(task).await;
     });
+}
+
+/// What a client does after quick answers, when the next one does not come: it reads on so often, and
+/// so often once more than the time to stay awake has passed twice.
+fn reads_in_vain(busy_poll: Duration) -> (usize, usize) {
+    let server = Server::start(|_, stream| {
+        let mut socket = accept(stream);
+        while let Ok(message) = socket.read() {
+            if message.is_text() && message.to_text().is_ok_and(|text| text != "hush") {
+                socket.send(message).unwrap();
+            }
+        }
+    });
+    let mut config = quick();
+    config.heartbeat.style = HeartbeatStyle::Off;
+    let runtime = Counting::default();
+    let counts = Arc::clone(&runtime.0);
+    smol::block_on(async {
+        let builder = builder(&server.url(), config).busy_poll(busy_poll);
+        let (mut client, driver) = builder.connect_on(runtime).unwrap();
+        let work = async move {
+            soon(client.wait_open()).await.unwrap();
+            for _ in 0..20 {
+                client.send("x").await.unwrap();
+                text(&mut client).await;
+            }
+            let before = Counts::read(&counts.reads);
+            client.send("hush").await.unwrap();
+            smol::Timer::after(2 * Duration::from_millis(100)).await;
+            let awake = Counts::read(&counts.reads);
+            smol::Timer::after(Duration::from_millis(50)).await;
+            (awake - before, Counts::read(&counts.reads) - awake)
+        };
+        soon(driver.join(work)).await.0
+    })
+}
+
+#[test]
+fn an_answer_is_awaited_awake_and_not_for_ever() {
+    let (awake, asleep) = reads_in_vain(Duration::from_millis(100));
+    assert!(awake > 20, "{awake} reads");
+    assert_eq!(asleep, 0, "it sleeps");
+    let (never, _) = reads_in_vain(Duration::ZERO);
+    assert!(never <= 4, "{never} reads");
 }
 
 #[test]

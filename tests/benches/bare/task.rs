@@ -33,17 +33,6 @@ const fn task(name: &'static str, work: Work, size: usize, count: usize, bar: Op
     Task { name, work, size, count, connections: 1, bar }
 }
 
-impl Task {
-    /// The same, by several connections one after the other.
-    ///
-    /// Where its threads meet on a core, or which of them is awake, makes a round trip take a tenth of
-    /// the time or all of it, and may stay so for as long as the connection lives.
-    const fn by(self, connections: usize) -> Self {
-        let count = self.count / connections;
-        Self { count, connections, ..self }
-    }
-}
-
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -65,6 +54,15 @@ pub(crate) static TASKS: [Task; 14] = [
 ];
 
 impl Task {
+    /// The same, by several connections one after the other.
+    ///
+    /// Where its threads meet on a core, or which of them is awake, makes a round trip take a tenth of
+    /// the time or all of it, and may stay so for as long as the connection lives.
+    const fn by(self, connections: usize) -> Self {
+        let count = self.count / connections;
+        Self { count, connections, ..self }
+    }
+
     /// What to ask the server for.
     pub(crate) fn url(&self, base: &str) -> String {
         let path = match self.work {

@@ -84,6 +84,10 @@ impl Driving<'_> {
             let mut state = self.seat.lock();
             (std::mem::take(&mut state.loading), state.sends)
         };
+        if loading && let Some(driver) = &mut self.driver {
+            // Nobody has looked meanwhile what the peer says.
+            driver.probe();
+        }
         let mut much = u32::from(loading);
         loop {
             match self.turn() {
