@@ -46,6 +46,11 @@ impl Runtime for AsyncStd {
         }
     }
 
+    #[cfg(unix)]
+    fn is_readable(&self, io: &TcpStream) -> Option<bool> {
+        Some(crate::asynchronous::peek::is_readable(io))
+    }
+
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static + use<> {
         async move {
             task::sleep(at.saturating_duration_since(Instant::now())).await;

@@ -21,7 +21,8 @@ pub(crate) fn web_socket_config(config: &Config) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(most.saturating_add(WRITE_BUFFER + CONTROL))
+        // It hears of what the kernel has taken when that is half of what it has.
+        .max_write_buffer_size(most.saturating_add(WRITE_BUFFER + CONTROL).saturating_mul(2))
         .max_message_size(Some(config.inbox.max_message))
         // A control frame may hold 125 bytes (RFC 6455 §5.5), whatever a message may.
         .max_frame_size(Some(config.inbox.max_message.max(125)))

@@ -42,6 +42,11 @@ impl Runtime for Smol {
         }
     }
 
+    #[cfg(unix)]
+    fn is_readable(&self, io: &TcpStream) -> Option<bool> {
+        Some(crate::asynchronous::peek::is_readable(io))
+    }
+
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static + use<> {
         async move {
             Timer::at(at).await;

@@ -13,6 +13,7 @@ use perennial_core::{Closed, Instant};
 use super::Runtime;
 use super::dialer::Dialer;
 use super::ready::Signal;
+use super::watch::Watch;
 use crate::engine::{Engine, Parts, ToInbox, Turn};
 
 /// How many turns are taken before the executor's other tasks have theirs.
@@ -45,8 +46,8 @@ pub struct Driver<R: Runtime> {
     /// Whether anybody has called since the last turn.
     call: Arc<Signal>,
     call_waker: Waker,
-    /// Until then it awaits an answer awake.
-    awake_until: Option<StdInstant>,
+    /// It awaits an answer awake.
+    watch: Option<Watch>,
 }
 
 /// A timer that runs.
@@ -82,7 +83,7 @@ impl<R: Runtime> Driver<R> {
             way: None,
             call,
             call_waker,
-            awake_until: None,
+            watch: None,
         }
     }
 
@@ -97,29 +98,43 @@ impl<R: Runtime> Driver<R> {
 
     /// Whether there is nothing to do but to await an answer awake, while others have their turns.
     fn watches(&mut self) -> bool {
-        let Some(until) = self.awake_until else { return false };
-        // Others may need this core, the peer among them.
-        thread::yield_now();
-        if !R::KNOWS_WHEN_EMPTY {
-            // It finds out by itself, sooner than whoever else looks at the sockets of this runtime.
-            if let Some(link) = self.engine.link() {
-                link.look();
+        let Some(looks) = self.watch.as_ref().map(Watch::looks) else { return false };
+        for _ in 0..looks {
+            // Others may need this core, the peer among them.
+            thread::yield_now();
+            let seen = self.sees_input();
+            // Without a timer the alarm may be one that has been heard.
+            let rings = self.timer.is_some() && self.alarm.is_up();
+            let is_over = self.watch.as_ref().is_none_or(Watch::is_over);
+            if seen == Some(true) || self.call.is_up() || rings || is_over {
+                self.watch = None;
+                return false;
             }
-            self.awake_until = None;
-            return false;
+            if seen.is_none() {
+                break;
+            }
         }
-        let is_ready = self.engine.link().is_some_and(|link| link.socket().readiness().0);
-        // Without a timer the alarm may be one that has been heard.
-        let rings = self.timer.is_some() && self.alarm.is_up();
-        if is_ready || self.call.is_up() || rings || StdInstant::now() >= until {
-            self.awake_until = None;
+        true
+    }
+
+    /// Whether there is something to read; `None` if not, and the runtime has to be given its turn to
+    /// find out.
+    fn sees_input(&mut self) -> Option<bool> {
+        let (link, network) = self.engine.link_and_network()?;
+        if link.socket().readiness().0 {
+            return Some(true);
         }
-        self.awake_until.is_some()
+        let seen = network.runtime.is_readable(link.socket().io())?;
+        if seen {
+            link.look();
+        }
+        self.engine.sees_input();
+        Some(seen)
     }
 
     /// Whether it is in vain to poll it again before others have had their turns.
     pub(super) fn leaves_turns(&self) -> bool {
-        self.awake_until.is_some()
+        self.watch.is_some()
     }
 
     /// Lets those who send go on.
@@ -189,8 +204,12 @@ impl<R: Runtime> Future for Driver<R> {
         if let Some(closed) = &this.closed {
             return Poll::Ready(closed.clone());
         }
-        if this.gives_way() || this.watches() {
+        if this.gives_way() {
             cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.watches() {
+            this.engine.network().runtime.yield_now(cx);
             return Poll::Pending;
         }
         let span = this.engine.span();
@@ -216,9 +235,8 @@ impl<R: Runtime> Future for Driver<R> {
                     match this.sleep(now, until) {
                         Poll::Pending => {
                             let awake = this.engine.busy_poll(now);
-                            this.awake_until =
-                                awake.and_then(|most| StdInstant::now().checked_add(most));
-                            if this.awake_until.is_none() {
+                            this.watch = awake.and_then(Watch::new);
+                            if this.watch.is_none() {
                                 return Poll::Pending;
                             }
                             break;

@@ -22,15 +22,19 @@ mod dialer;
 mod driver;
 mod handle;
 mod join;
+#[cfg(all(unix, any(feature = "smol", feature = "async-std")))]
+pub(crate) mod peek;
 mod ready;
 mod session;
 mod sink;
 mod waiting;
+mod watch;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Instant;
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -58,10 +62,6 @@ pub trait Runtime: Send + 'static {
     /// operating system when it is read again, and says at once that it has to wait. Otherwise that
     /// read waits until the application has had its turn, for it is a system call that hardly ever
     /// finds anything. `false` by default, which is right for every stream.
-    ///
-    /// Where it is `true`, an answer that is [awaited awake](Builder::busy_poll) is waited for by having
-    /// the task polled again, and whoever runs it should look at its streams now and then between two
-    /// polls.
     const KNOWS_WHEN_EMPTY: bool = false;
 
     /// Connects to `address`: the target's, or the proxy's on the way there. There is no need for a
@@ -71,6 +71,22 @@ pub trait Runtime: Send + 'static {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::Io>> + Send + 'static + use<Self>;
+
+    /// Whether there is something to read, or the end of the stream, by the operating system: asked
+    /// while an answer is [awaited awake](Builder::busy_poll), because it costs less than a read that has
+    /// to wait and leave its waker. `None`, as by default, where that is not known.
+    fn is_readable(&self, io: &Self::Io) -> Option<bool> {
+        let _ = io;
+        None
+    }
+
+    /// Has the task of `cx` polled again after the runtime has looked at its streams and the tasks that
+    /// are ready have had their turns: so an answer is awaited awake where
+    /// [`is_readable`](Self::is_readable) does not tell. By default that is asked of the task's waker,
+    /// which is right for every runtime, if not as quick where it looks at its streams only now and then.
+    fn yield_now(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 
     /// Sleeps until `at`; a little longer does no harm.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static + use<Self>;

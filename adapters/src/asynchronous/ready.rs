@@ -103,6 +103,11 @@ impl<Io> Ready<Io> {
         Self { io, reading: Side::new(task), writing: Side::new(task), knows_when_empty }
     }
 
+    /// The stream itself.
+    pub(super) fn io(&self) -> &Io {
+        &self.io
+    }
+
     /// Whether it has said, since it was last asked, that it may be read from, and written to.
     pub(super) fn readiness(&self) -> (bool, bool) {
         (self.reading.signal.is_up(), self.writing.signal.is_up())

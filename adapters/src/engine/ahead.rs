@@ -8,9 +8,6 @@ use std::cell::Cell;
 use std::io;
 use std::ops::Range;
 
-/// How much is read at once.
-const SIZE: usize = 64 << 10;
-
 thread_local! {
     /// The buffer that nobody on this thread needs just now.
     static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
@@ -25,9 +22,12 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
+    /// How much is read at once.
+    pub(crate) const SIZE: usize = 64 << 10;
+
     /// Has these bytes taken before any others.
     pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
-        bytes.extend_from_slice(self.buffer.get(self.unread.clone()).unwrap_or_default());
+        bytes.extend_from_slice(self.unread());
         self.lend();
         self.unread = 0..bytes.len();
         self.buffer = bytes.into_boxed_slice();
@@ -37,51 +37,56 @@ impl Ahead {
         self.unread.is_empty()
     }
 
+    /// What was not taken yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.buffer.get(self.unread.clone()).unwrap_or_default()
+    }
+
     /// Takes what fits into `target`.
     pub(crate) fn take(&mut self, target: &mut [u8]) -> usize {
-        let count = self.unread.len().min(target.len());
-        let end = self.unread.start + count;
-        if let (Some(into), Some(from)) =
-            (target.get_mut(..count), self.buffer.get(self.unread.start..end))
-        {
-            into.copy_from_slice(from);
-        }
-        self.unread.start = end;
+        let most = target.len();
+        self.give(most, |bytes| {
+            if let Some(into) = target.get_mut(..bytes.len()) {
+                into.copy_from_slice(bytes);
+            }
+        })
+    }
+
+    /// Gives at most `most` bytes away. Returns how many.
+    pub(crate) fn give(&mut self, most: usize, to: impl FnOnce(&[u8])) -> usize {
+        let bytes = self.unread();
+        let bytes = bytes.get(..most).unwrap_or(bytes);
+        to(bytes);
+        let count = bytes.len();
+        self.unread.start += count;
         if self.unread.is_empty() {
             self.lend();
         }
         count
     }
 
-    /// Fills the buffer. Returns whether it was filled to its end.
+    /// Fills the buffer. Returns how much was read.
     pub(crate) fn fill(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<bool> {
-        if self.buffer.len() != SIZE {
+    ) -> io::Result<usize> {
+        if self.buffer.len() != Self::SIZE {
             // A thread that is about to end has no spare one.
             let spare = SPARE.try_with(Cell::take).ok().flatten();
-            self.buffer = spare.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice());
+            self.buffer = spare.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice());
         }
-        match read(&mut self.buffer) {
-            Ok(count) => {
-                self.unread = 0..count;
-                if count == 0 {
-                    self.lend();
-                }
-                Ok(count == SIZE)
-            }
-            Err(error) => {
-                self.lend();
-                Err(error)
-            }
+        let read = read(&mut self.buffer);
+        self.unread = 0..*read.as_ref().unwrap_or(&0);
+        if self.unread.is_empty() {
+            self.lend();
         }
+        read
     }
 
     /// Leaves the buffer to the thread's other connections.
     fn lend(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
-        if buffer.len() == SIZE {
+        if buffer.len() == Self::SIZE {
             let _ = SPARE.try_with(|spare| spare.set(Some(buffer)));
         }
     }
@@ -97,7 +102,7 @@ impl Drop for Ahead {
 mod tests {
     use super::*;
 
-    fn fill(ahead: &mut Ahead, bytes: &[u8]) -> io::Result<bool> {
+    fn fill(ahead: &mut Ahead, bytes: &[u8]) -> io::Result<usize> {
         ahead.fill(|buffer| {
             buffer[..bytes.len()].copy_from_slice(bytes);
             Ok(bytes.len())
@@ -123,14 +128,15 @@ mod tests {
     #[test]
     fn a_buffer_is_held_only_while_there_is_something_in_it() {
         let mut ahead = Ahead::default();
-        assert!(!fill(&mut ahead, b"xyz").expect("filled"));
-        assert_eq!(ahead.buffer.len(), SIZE);
+        assert_eq!(fill(&mut ahead, b"xyz").expect("filled"), 3);
+        assert_eq!(ahead.buffer.len(), Ahead::SIZE);
         assert_eq!(ahead.take(&mut [0; 8]), 3);
         assert_eq!(ahead.buffer.len(), 0);
         assert!(ahead.fill(|_| Err(io::ErrorKind::WouldBlock.into())).is_err());
         assert!(ahead.is_empty());
         assert_eq!(ahead.buffer.len(), 0);
-        assert!(fill(&mut ahead, &[7; SIZE]).expect("filled"), "to its end");
+        assert_eq!(fill(&mut ahead, b"").expect("the end"), 0);
+        assert_eq!(ahead.buffer.len(), 0);
     }
 
     #[test]

@@ -15,11 +15,12 @@ use super::lookup::Prepared;
 use super::network::Network;
 use super::race::Race;
 use super::route::Way;
+use super::stream::Stream;
+#[cfg(feature = "tls")]
+use super::stream::TlsStream;
 #[cfg(feature = "proxy")]
 use super::tunnel::Digging;
-#[cfg(feature = "tls")]
-use super::wire::TlsStream;
-use super::wire::{Stream, Wire};
+use super::wire::Wire;
 use crate::answer::Answer;
 use crate::handshake::{Expected, Opening};
 use crate::mapping;

@@ -55,7 +55,7 @@ impl<S: Socket> Link<S> {
         mut socket: WebSocket<Wire<S>>,
         config: &Config,
     ) -> Self {
-        socket.get_mut().may_owe();
+        socket.get_mut().begin_frames(config.inbox.max_message);
         let end = socket.get_ref().accepted();
         Self {
             transport,
@@ -170,16 +170,17 @@ impl<S: Socket> Link<S> {
         for _ in 0..READ_FRAMES {
             let message = match self.socket.read() {
                 Ok(message) => message,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => match mapping::failure(error) {
-                    Failure::Ended(end) => return Some(end),
-                    Failure::Violated(violation) => {
-                        events.push_back(Event::Violated { transport, violation });
-                        self.deaf = true;
-                        self.probe = true;
-                        return None;
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.socket.get_mut().read_large() {
+                        Ok(Some(frame)) => {
+                            events.push_back(Event::Received { transport, frame });
+                            continue;
+                        }
+                        Ok(None) => return None,
+                        Err(error) => return self.fail(error, events),
                     }
-                },
+                }
+                Err(error) => return self.fail(error, events),
             };
             self.note_answer(&message);
             let closing = message.is_close();
@@ -198,6 +199,20 @@ impl<S: Socket> Link<S> {
         }
         self.probe = true;
         None
+    }
+
+    /// What it means that reading has failed.
+    fn fail(&mut self, error: Error, events: &mut VecDeque<Event>) -> Option<End> {
+        match mapping::failure(error) {
+            Failure::Ended(end) => Some(end),
+            Failure::Violated(violation) => {
+                events.push_back(Event::Violated { transport: self.transport, violation });
+                self.socket.get_mut().end_frames();
+                self.deaf = true;
+                self.probe = true;
+                None
+            }
+        }
     }
 
     /// `tungstenite` answers pings and closes by itself. The answer goes out before the next frame,

@@ -92,6 +92,11 @@ pub(crate) struct Engine<N: Network, S> {
     /// The turn before had nothing to tell the application, so that what could wait may be done.
     is_quiet: bool,
 
+    /// Whether the driver finds out about input without reading, while it awaits an answer awake.
+    sees_input: bool,
+    /// A read that can wait does so until the answer is here, or late.
+    puts_off: bool,
+
     /// What the state machine is to be told.
     events: VecDeque<Event>,
     /// What it wants done.
@@ -160,6 +165,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
             awake: 0,
             done: 0,
             is_quiet: false,
+            sees_input: false,
+            puts_off: false,
             events: VecDeque::new(),
             deeds: Vec::new(),
             notices: Vec::new(),
@@ -182,6 +189,12 @@ impl<N: Network, S: Sink> Engine<N, S> {
     #[cfg(feature = "async")]
     pub(crate) fn network(&self) -> &N {
         &self.network
+    }
+
+    /// The open transport, and what it was opened with.
+    #[cfg(feature = "async")]
+    pub(crate) fn link_and_network(&mut self) -> Option<(&mut Link<N::Socket>, &N)> {
+        self.link.as_mut().map(|link| (link, &self.network))
     }
 
     pub(crate) fn link(&mut self) -> Option<&mut Link<N::Socket>> {
@@ -210,6 +223,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.act();
                 if self.done > 0 && self.link.is_some() {
                     self.busy_poll.asked(now);
+                    self.puts_off = self.sees_input && self.busy_poll(now).is_some();
                 }
                 let told = !self.is_quiet;
                 match self.tell_application(now, news) {
@@ -247,6 +261,14 @@ impl<N: Network, S: Sink> Engine<N, S> {
         self.busy_poll.left(now)
     }
 
+    /// The driver has found out about input without reading, and will again as long as
+    /// [`busy_poll`](Self::busy_poll) has it stay awake: a read before that, to have it woken, is in
+    /// vain.
+    #[cfg(feature = "async")]
+    pub(crate) fn sees_input(&mut self) {
+        self.sees_input = true;
+    }
+
     /// Whether the last turn has left something to read.
     pub(crate) fn reads_on(&self) -> bool {
         !self.paused && self.link.as_ref().is_some_and(Link::wants_read)
@@ -279,7 +301,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.events.push_back(Event::Ended { transport: link.transport(), end });
                 self.forget_link();
             }
-        } else if link.wants_read() && (self.is_quiet || !link.reading_can_wait()) {
+        } else if link.wants_read() && (self.is_quiet && !self.puts_off || !link.reading_can_wait())
+        {
             self.has_read = true;
             let before = link.crossed().0;
             let reading = link.read(&mut self.events);
@@ -376,7 +399,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
-        let reads_on = self.reads_on();
+        self.puts_off = self.sees_input && self.busy_poll(now).is_some();
+        let reads_on = self.reads_on() && !(self.puts_off && self.only_reading_waits());
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);
         let may_command = S::COMMANDS && !self.notices.is_empty();

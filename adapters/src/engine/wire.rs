@@ -1,192 +1,20 @@
-//! The byte stream below the WebSocket, plain or over TLS, and what is counted on it.
+//! What crosses the byte stream, as `tungstenite` sees it.
 
 use std::io::{self, Read, Write};
 
-use perennial_core::End;
+use perennial_core::{End, Frame};
+use tungstenite::error::{Error, ProtocolError};
 
 use super::ahead::Ahead;
+use super::follower::{Follower, Next};
+use super::large::Large;
 use super::network::{AfterShortRead, Socket};
+use super::stream::Stream;
 use crate::mapping;
 
-/// How much is read from below TLS at once: a record of the largest size.
-#[cfg(feature = "tls")]
-const TLS_READ: usize = 18 << 10;
-
-/// A byte stream.
-#[derive(Debug)]
-pub(crate) enum Stream<S> {
-    Plain(S),
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<S>>),
-}
-
-impl<S: Socket> Stream<S> {
-    pub(crate) fn socket(&mut self) -> &mut S {
-        match self {
-            Stream::Plain(socket) => socket,
-            #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.socket(),
-        }
-    }
-
-    /// A TLS session reads more than it gives, and knows itself when the socket is empty.
-    fn after_short_read(&self) -> AfterShortRead {
-        match self {
-            Stream::Plain(socket) => socket.after_short_read(),
-            #[cfg(feature = "tls")]
-            Stream::Tls(_) => AfterShortRead::Unknown,
-        }
-    }
-
-    fn is_plain(&self) -> bool {
-        matches!(self, Stream::Plain(_))
-    }
-
-    /// Tells the peer that nothing more comes, where that is part of the protocol.
-    pub(crate) fn say_goodbye(&mut self) {
-        match self {
-            Stream::Plain(_) => {}
-            #[cfg(feature = "tls")]
-            Stream::Tls(tls) => {
-                tls.session.send_close_notify();
-                // Nobody waits for it: what the kernel does not take at once is lost.
-                let _ = tls.write_out();
-            }
-        }
-    }
-}
-
-impl<S: Socket> Read for Stream<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(socket) => socket.read(buffer),
-            #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.read(buffer),
-        }
-    }
-}
-
-impl<S: Socket> Write for Stream<S> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(socket) => socket.write(buffer),
-            #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Stream::Plain(socket) => socket.flush(),
-            #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.write_out(),
-        }
-    }
-}
-
-/// TLS over a non-blocking socket.
-///
-/// `rustls::StreamOwned` would do, but that it swallows the socket's errors when it writes.
-#[cfg(feature = "tls")]
-#[derive(Debug)]
-pub(crate) struct TlsStream<S> {
-    session: rustls::ClientConnection,
-    socket: ReadAhead<S>,
-}
-
-/// A socket that is read in larger pieces than the 4 KiB that `rustls` asks for.
-#[cfg(feature = "tls")]
-#[derive(Debug)]
-struct ReadAhead<S> {
-    socket: S,
-    buffer: Box<[u8]>,
-    unread: std::ops::Range<usize>,
-}
-
-#[cfg(feature = "tls")]
-impl<S: Read> Read for ReadAhead<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.unread.is_empty() {
-            self.unread = 0..self.socket.read(&mut self.buffer)?;
-        }
-        let count = self.unread.len().min(buffer.len());
-        let end = self.unread.start + count;
-        buffer[..count].copy_from_slice(&self.buffer[self.unread.start..end]);
-        self.unread.start = end;
-        Ok(count)
-    }
-}
-
-#[cfg(feature = "tls")]
-impl<S: Socket> TlsStream<S> {
-    pub(crate) fn new(session: rustls::ClientConnection, socket: S) -> Self {
-        let buffer = vec![0; TLS_READ].into_boxed_slice();
-        Self { session, socket: ReadAhead { socket, buffer, unread: 0..0 } }
-    }
-
-    /// Goes on with the handshake. [`io::ErrorKind::WouldBlock`] until it is finished.
-    pub(crate) fn handshake(&mut self) -> io::Result<()> {
-        loop {
-            self.write_out()?;
-            if !self.session.is_handshaking() {
-                return Ok(());
-            }
-            self.read_in()?;
-            if self.session.is_handshaking() && !self.session.wants_read() {
-                self.write_out()?;
-            }
-        }
-    }
-
-    pub(crate) fn socket(&mut self) -> &mut S {
-        &mut self.socket.socket
-    }
-
-    /// Takes bytes from the socket. At their end the session knows whether it was an orderly one.
-    fn read_in(&mut self) -> io::Result<()> {
-        let count = self.session.read_tls(&mut self.socket)?;
-        if let Err(error) = self.session.process_new_packets() {
-            // The alert that tells the peer why; it matters to nobody else whether it gets out.
-            let _ = self.write_out();
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
-        if count == 0 && self.session.is_handshaking() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(())
-    }
-
-    fn write_out(&mut self) -> io::Result<()> {
-        while self.session.wants_write() {
-            if self.session.write_tls(&mut self.socket.socket)? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.session.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.read_in()?,
-                result => return result,
-            }
-        }
-    }
-
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.session.writer().write(buffer)? {
-                // The session holds as much as it will: some must go out first.
-                0 if !buffer.is_empty() => self.write_out()?,
-                count => return Ok(count),
-            }
-        }
-    }
-}
-
 /// A stream as `tungstenite` sees it: what crosses is counted, reading ends for this turn when its
-/// share is used up, and a failed write does not get in the way of reading.
+/// share is used up, and a failed write does not get in the way of reading. Large messages do not
+/// come that way: see [`read_large`](Wire::read_large).
 #[derive(Debug)]
 pub(crate) struct Wire<S> {
     stream: Stream<S>,
@@ -197,8 +25,17 @@ pub(crate) struct Wire<S> {
     share: usize,
     /// What the last read left in the kernel.
     left: AfterShortRead,
-    /// Whether a read may be put off; the handshake does not come back to it.
-    may_owe: bool,
+    /// Whether frames are read: a read may be put off, to which the handshake would not come back, and
+    /// a write that has blocked is made again with the same bytes.
+    has_frames: bool,
+    /// Where the frames begin, as long as that is known.
+    follower: Option<Follower>,
+    /// The message that is being read past `tungstenite`.
+    large: Option<Large>,
+    /// How much the kernel has taken of what `tungstenite` will write again.
+    taken: usize,
+    /// The kernel would take no more just now.
+    is_stuck: bool,
     broken: Option<End>,
 }
 
@@ -211,7 +48,11 @@ impl<S: Socket> Wire<S> {
             accepted: 0,
             share: 0,
             left: AfterShortRead::Unknown,
-            may_owe: false,
+            has_frames: false,
+            follower: None,
+            large: None,
+            taken: 0,
+            is_stuck: false,
             broken: None,
         }
     }
@@ -235,9 +76,76 @@ impl<S: Socket> Wire<S> {
         self.left == AfterShortRead::LikelyEmpty && self.ahead.is_empty()
     }
 
-    /// From now on somebody asks for what is [owed](Self::owes_read).
-    pub(crate) fn may_owe(&mut self) {
-        self.may_owe = true;
+    /// What comes from now on are frames, of messages of at most so many bytes. Somebody asks for what
+    /// is [owed](Self::owes_read), and for [large messages](Self::read_large).
+    pub(crate) fn begin_frames(&mut self, most: usize) {
+        self.has_frames = true;
+        self.follower = Some(Follower::new(most));
+    }
+
+    /// What comes from now on means nothing.
+    pub(crate) fn end_frames(&mut self) {
+        self.follower = None;
+        self.large = None;
+    }
+
+    /// Goes on with the large message that comes next, if one does. `None` as long as it is not here
+    /// whole.
+    pub(crate) fn read_large(&mut self) -> Result<Option<Frame>, Error> {
+        let Some(mut large) = self.large.take() else { return Ok(None) };
+        match self.fill(&mut large) {
+            Ok(()) => large.into_frame().map(Some),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.large = Some(large);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fill(&mut self, large: &mut Large) -> Result<(), Error> {
+        while large.missing() > 0 {
+            let most = self.share.min(large.missing());
+            if most == 0 {
+                return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+            }
+            let count = if self.ahead.is_empty() {
+                let room = large.room(most);
+                match self.ask(|stream, _| stream.read(room), most)? {
+                    0 => return Err(ProtocolError::ResetWithoutClosingHandshake.into()),
+                    count => {
+                        large.note(count);
+                        count
+                    }
+                }
+            } else {
+                self.ahead.give(most, |bytes| large.extend(bytes))
+            };
+            self.received += count as u64;
+            self.share -= count;
+        }
+        Ok(())
+    }
+
+    /// Reads from the stream, unless it is known to be in vain.
+    fn ask(
+        &mut self,
+        read: impl FnOnce(&mut Stream<S>, &mut Ahead) -> io::Result<usize>,
+        most: usize,
+    ) -> io::Result<usize> {
+        if self.left != AfterShortRead::Unknown {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = read(&mut self.stream, &mut self.ahead)?;
+        // A short read has emptied the kernel's buffer. Where what comes after it is told, there is no
+        // need to ask again.
+        if 0 < count && count < most {
+            self.left = match self.stream.after_short_read() {
+                AfterShortRead::LikelyEmpty if !self.has_frames => AfterShortRead::Unknown,
+                left => left,
+            };
+        }
+        Ok(count)
     }
 
     /// Has these bytes read before any others.
@@ -285,23 +193,23 @@ impl<S: Socket> Wire<S> {
 
 impl<S: Socket> Read for Wire<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.share);
-        if most == 0 && !buffer.is_empty() {
+        let mut most = buffer.len().min(self.share);
+        if most == 0 && !buffer.is_empty() || self.large.is_some() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         if self.ahead.is_empty() {
-            if self.left != AfterShortRead::Unknown {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let stream = &mut self.stream;
-            let is_full = self.ahead.fill(|buffer| stream.read(buffer))?;
-            // A short read has emptied the kernel's buffer. Where what comes after it is told,
-            // there is no need to ask again.
-            if !is_full && !self.ahead.is_empty() {
-                self.left = match self.stream.after_short_read() {
-                    AfterShortRead::LikelyEmpty if !self.may_owe => AfterShortRead::Unknown,
-                    left => left,
-                };
+            self.ask(|stream, ahead| ahead.fill(|buffer| stream.read(buffer)), Ahead::SIZE)?;
+        }
+        if let Some(follower) = &mut self.follower {
+            match follower.next(self.ahead.unread(), most) {
+                Next::Pass(count) => most = count,
+                Next::Large { header, large } => {
+                    self.ahead.give(header, |_| ());
+                    self.received += header as u64;
+                    self.share = self.share.saturating_sub(header);
+                    self.large = Some(large);
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
             }
         }
         let count = self.ahead.take(&mut buffer[..most]);
@@ -316,13 +224,33 @@ impl<S: Socket> Write for Wire<S> {
         if self.broken.is_some() {
             return Ok(buffer.len());
         }
-        match self.stream.write(buffer) {
-            Ok(count) => {
-                self.accepted += count as u64;
-                Ok(count)
-            }
-            Err(error) => self.note_failure(error).map(|()| buffer.len()),
+        // Nobody has told that the kernel would take more, and `tungstenite` asks at once.
+        if std::mem::take(&mut self.is_stuck) {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
+        while self.taken < buffer.len() {
+            match self.stream.write(&buffer[self.taken..]) {
+                Ok(0) => break,
+                Ok(count) => {
+                    self.accepted += count as u64;
+                    self.taken += count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // It moves what is left to the front of its buffer, so it hears only of much.
+                    let is_much = self.taken > 0 && self.taken >= buffer.len() - self.taken;
+                    if !is_much {
+                        return Err(error);
+                    }
+                    self.is_stuck = self.has_frames;
+                    break;
+                }
+                Err(error) => {
+                    self.note_failure(error)?;
+                    return Ok(buffer.len());
+                }
+            }
+        }
+        Ok(std::mem::take(&mut self.taken))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -339,6 +267,134 @@ mod tests {
 
     /// A socket that has these pieces to read, and what is known after each.
     struct Pieces(Vec<&'static [u8]>, AfterShortRead);
+
+    /// A socket that has these bytes to read, and takes so many with each write: `None` has it wait.
+    #[derive(Default)]
+    struct Slow {
+        unread: Vec<u8>,
+        most: usize,
+        takes: Vec<Option<usize>>,
+        taken: Vec<u8>,
+        asked: usize,
+    }
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = buffer.len().min(self.most).min(self.unread.len());
+            if count == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            buffer[..count].copy_from_slice(&self.unread[..count]);
+            self.unread.drain(..count);
+            Ok(count)
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            self.asked += 1;
+            let Some(Some(most)) = self.takes.pop() else {
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            let count = most.min(buffer.len());
+            self.taken.extend(&buffer[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Socket for std::io::Cursor<Vec<u8>> {
+        fn after_short_read(&self) -> AfterShortRead {
+            AfterShortRead::Unknown
+        }
+
+        fn look(&mut self) {}
+    }
+
+    impl Socket for Slow {
+        fn after_short_read(&self) -> AfterShortRead {
+            AfterShortRead::Unknown
+        }
+
+        fn look(&mut self) {}
+    }
+
+    fn slow(unread: Vec<u8>, most: usize) -> Wire<Slow> {
+        let mut wire = Wire::new(Stream::Plain(Slow { unread, most, ..Slow::default() }));
+        wire.begin_frames(1 << 20);
+        wire
+    }
+
+    /// A binary message of so many bytes, which count up.
+    fn message(len: u16) -> Vec<u8> {
+        let mut bytes = vec![0x82, 126];
+        bytes.extend(len.to_be_bytes());
+        bytes.extend((0..len).map(|at| at as u8));
+        bytes
+    }
+
+    #[test]
+    fn a_large_message_comes_in_its_place_however_it_arrives() {
+        let small = message(200);
+        let bytes = [small.clone(), message(50_000), small].concat();
+        for most in [1, 3, 1_000, usize::MAX] {
+            for share in [7, 4_096, usize::MAX] {
+                let mut wire = slow(bytes.clone(), most);
+                let (mut seen, mut is_large, mut turns) = (Vec::new(), false, 0);
+                while seen.len() < bytes.len() {
+                    turns += 1;
+                    assert!(turns < 100_000, "no end: {most} {share}");
+                    wire.begin(share);
+                    let mut buffer = [0; 4_096];
+                    while let Ok(count) = wire.read(&mut buffer) {
+                        seen.extend(&buffer[..count]);
+                    }
+                    if let Some(frame) = wire.read_large().expect("fine") {
+                        assert_eq!(frame.len(), 50_000);
+                        seen.extend(message(50_000));
+                        is_large = true;
+                    }
+                }
+                assert_eq!(seen, bytes, "{most} {share}");
+                assert_eq!(wire.received(), bytes.len() as u64);
+                // Of a torn header the first bytes are handed over before it is known.
+                assert!(is_large || most < 4, "{most} {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_stream_within_a_large_message_is_an_error() {
+        let bytes = message(50_000);
+        let mut wire = Wire::new(Stream::Plain(std::io::Cursor::new(bytes[..40_000].to_vec())));
+        wire.begin_frames(1 << 20);
+        wire.begin(usize::MAX);
+        wire.read(&mut [0; 4_096]).expect_err("it is read past");
+        assert!(matches!(wire.read_large(), Err(Error::Protocol(_))));
+    }
+
+    #[test]
+    fn what_the_kernel_has_taken_is_not_written_again() {
+        let mut wire = slow(Vec::new(), 0);
+        let bytes: Vec<u8> = (0..100).collect();
+        let mut takes =
+            [Some(10), Some(20), None, Some(20), None, Some(60), Some(usize::MAX)].to_vec();
+        takes.reverse();
+        wire.stream().socket().takes = takes;
+        let blocked = wire.write(&bytes).expect_err("little was taken");
+        assert_eq!((blocked.kind(), wire.accepted()), (io::ErrorKind::WouldBlock, 30));
+        // It hears of what was taken when that is half of it, and then is not asked in vain.
+        assert_eq!(wire.write(&bytes).expect("half"), 50);
+        let asked = wire.stream().socket().asked;
+        wire.write(&bytes[50..]).expect_err("nobody has told of room");
+        assert_eq!(wire.stream().socket().asked, asked);
+        let more: Vec<u8> = (50..120).collect();
+        assert_eq!(wire.write(&more).expect("all"), 70);
+        assert_eq!(wire.stream().socket().taken, (0..120).collect::<Vec<u8>>());
+    }
 
     impl Read for Pieces {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -398,7 +454,7 @@ mod tests {
         assert!(!wire.owes_read());
         assert_eq!(wire.read(&mut byte).expect("nobody would come back to it"), 1);
         wire.stream().socket().0 = vec![b"d", b"c"];
-        wire.may_owe();
+        wire.begin_frames(usize::MAX);
         assert_eq!(wire.read(&mut byte).expect("c"), 1);
         assert!(wire.owes_read());
         wire.read(&mut byte).expect_err("it can wait");

@@ -1,6 +1,7 @@
 //! The blocking client against bare `tungstenite` on a blocking socket.
 
 use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
@@ -13,7 +14,27 @@ use crate::task::{Task, Work};
 /// How long a step may take before something is wrong.
 const LONG: Duration = Duration::from_secs(60);
 
+/// As many of these at once as the task wants, each on a thread of its own.
+pub(super) fn crowd(
+    task: &Task,
+    one: impl Fn() -> Result<Duration, Fault> + Sync,
+) -> Result<Duration, Fault> {
+    let samples = thread::scope(|scope| {
+        let threads: Vec<_> = (1..task.crowd).map(|_| scope.spawn(&one)).collect();
+        let mut samples = vec![one()?];
+        for thread in threads {
+            samples.push(thread.join().map_err(|_| "a sample panicked")??);
+        }
+        Ok::<_, Fault>(samples)
+    });
+    Ok(crate::median(samples?) / task.crowd as u32)
+}
+
 pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+    crowd(task, || bare_alone(task, url))
+}
+
+fn bare_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let url = task.url(url);
     let host = url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
     let stream = TcpStream::connect(host)?;
@@ -66,6 +87,10 @@ pub(crate) fn config(task: &Task) -> ConfigBuilder {
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+    crowd(task, || ours_alone(task, url))
+}
+
+fn ours_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let builder = Client::builder(task.url(url)).config(config(task).build()?);
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;

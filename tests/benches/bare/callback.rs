@@ -7,7 +7,7 @@ use perennial::blocking::Handle;
 use perennial::{Builder, Notice, Payload, State};
 
 use crate::Fault;
-use crate::blocking::config;
+use crate::blocking::{config, crowd};
 use crate::task::{Task, Work};
 
 /// How far a sample has come.
@@ -21,6 +21,10 @@ struct Progress {
 }
 
 pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
+    crowd(task, || ours_alone(task, url))
+}
+
+fn ours_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     // The callback must not wait for room, so there is room for all.
     let mut config = config(task);
     config.outbox.max_messages = task.count;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use async_tungstenite::WebSocketStream;
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use perennial::asynchronous::Client;
 use perennial::{Builder, Notice, Payload};
 use tungstenite::{Message, Utf8Bytes};
@@ -63,18 +64,31 @@ where
     }
 }
 
+/// As many of these at once as the task wants.
+async fn crowd<F>(task: &Task, one: impl Fn() -> F) -> Result<Duration, Fault>
+where
+    F: Future<Output = Result<Duration, Fault>>,
+{
+    let all: FuturesUnordered<F> = (0..task.crowd).map(|_| one()).collect();
+    let samples = all.try_collect().await?;
+    Ok(crate::median(samples) / task.crowd as u32)
+}
+
 fn builder(task: &Task, url: &str) -> Result<Builder, Fault> {
     Ok(Builder::new(task.url(url)).config(config(task).build()?).reports(task.work == Work::Step))
 }
 
 /// The same task in the task that drives the connection.
-async fn joined<R: perennial::asynchronous::Runtime>(
+async fn joined<R: perennial::asynchronous::Runtime + Copy>(
     task: &Task,
-    builder: Builder,
+    url: String,
     runtime: R,
 ) -> Result<Duration, Fault> {
-    let (client, driver) = builder.connect_on(runtime)?;
-    driver.join(ours_on(task, client)).await.0
+    let one = || async {
+        let (client, driver) = builder(task, &url)?.connect_on(runtime)?;
+        driver.join(ours_on(task, client)).await.0
+    };
+    crowd(task, one).await
 }
 
 /// The same task through a client whose driver runs beside.
@@ -146,20 +160,26 @@ pub(crate) mod smol {
     pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         let url = url.to_owned();
         run(async move {
-            let io = ::smol::net::TcpStream::connect(address(&url)?).await?;
-            io.set_nodelay(true)?;
-            bare_on(task, &url, io).await
+            let one = || async {
+                let io = ::smol::net::TcpStream::connect(address(&url)?).await?;
+                io.set_nodelay(true)?;
+                bare_on(task, &url, io).await
+            };
+            crowd(task, one).await
         })
     }
 
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        let builder = builder(task, url)?;
-        run(async move { ours_on(task, perennial::smol::spawn(builder)?).await })
+        let url = url.to_owned();
+        run(async move {
+            let one =
+                || async { ours_on(task, perennial::smol::spawn(builder(task, &url)?)?).await };
+            crowd(task, one).await
+        })
     }
 
     pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        let builder = builder(task, url)?;
-        run(super::joined(task, builder, perennial::smol::Smol))
+        run(super::joined(task, url.to_owned(), perennial::smol::Smol))
     }
 }
 
@@ -176,20 +196,27 @@ pub(crate) mod async_std {
     pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
         let url = url.to_owned();
         run(async move {
-            let io = ::async_std::net::TcpStream::connect(address(&url)?).await?;
-            io.set_nodelay(true)?;
-            bare_on(task, &url, io).await
+            let one = || async {
+                let io = ::async_std::net::TcpStream::connect(address(&url)?).await?;
+                io.set_nodelay(true)?;
+                bare_on(task, &url, io).await
+            };
+            crowd(task, one).await
         })
     }
 
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        let builder = builder(task, url)?;
-        run(async move { ours_on(task, perennial::async_std::spawn(builder)?).await })
+        let url = url.to_owned();
+        run(async move {
+            let one = || async {
+                ours_on(task, perennial::async_std::spawn(builder(task, &url)?)?).await
+            };
+            crowd(task, one).await
+        })
     }
 
     pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        let builder = builder(task, url)?;
-        run(super::joined(task, builder, perennial::async_std::AsyncStd))
+        run(super::joined(task, url.to_owned(), perennial::async_std::AsyncStd))
     }
 }
 
@@ -211,16 +238,17 @@ pub(crate) mod tokio {
     }
 
     pub(super) async fn connect_bare(task: &Task, url: &str) -> Result<Duration, Fault> {
-        let io = ::tokio::net::TcpStream::connect(address(url)?).await?;
-        io.set_nodelay(true)?;
-        bare_on(task, url, async_tungstenite::tokio::TokioAdapter::new(io)).await
+        let one = || async {
+            let io = ::tokio::net::TcpStream::connect(address(url)?).await?;
+            io.set_nodelay(true)?;
+            bare_on(task, url, async_tungstenite::tokio::TokioAdapter::new(io)).await
+        };
+        crowd(task, one).await
     }
 
-    pub(super) async fn connect_ours(
-        task: &Task,
-        builder: Result<Builder, Fault>,
-    ) -> Result<Duration, Fault> {
-        ours_on(task, perennial::tokio::spawn(builder?)?).await
+    pub(super) async fn connect_ours(task: &Task, url: String) -> Result<Duration, Fault> {
+        let one = || async { ours_on(task, perennial::tokio::spawn(builder(task, &url)?)?).await };
+        crowd(task, one).await
     }
 
     pub(crate) fn bare(task: &'static Task, url: &str) -> Result<Duration, Fault> {
@@ -229,12 +257,11 @@ pub(crate) mod tokio {
     }
 
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        run(connect_ours(task, builder(task, url)))
+        run(connect_ours(task, url.to_owned()))
     }
 
     pub(crate) fn joined(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        let builder = builder(task, url)?;
-        run(super::joined(task, builder, perennial::tokio::Tokio))
+        run(super::joined(task, url.to_owned(), perennial::tokio::Tokio))
     }
 }
 
@@ -256,6 +283,6 @@ pub(crate) mod threads {
     }
 
     pub(crate) fn ours(task: &'static Task, url: &str) -> Result<Duration, Fault> {
-        run(connect_ours(task, builder(task, url)))
+        run(connect_ours(task, url.to_owned()))
     }
 }

@@ -23,24 +23,28 @@ pub(crate) struct Task {
     /// The payload, in bytes.
     pub(crate) size: usize,
     pub(crate) count: usize,
-    /// How many connections there are in a round.
+    /// How many connections there are in a round, one after the other.
     pub(crate) connections: usize,
+    /// How many there are at the same time.
+    pub(crate) crowd: usize,
     /// The most that it may take, as a multiple of what the bare client takes.
     pub(crate) bar: Option<f64>,
 }
 
 const fn task(name: &'static str, work: Work, size: usize, count: usize, bar: Option<f64>) -> Task {
-    Task { name, work, size, count, connections: 1, bar }
+    Task { name, work, size, count, connections: 1, crowd: 1, bar }
 }
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-pub(crate) static TASKS: [Task; 14] = [
+pub(crate) static TASKS: [Task; 16] = [
     task("send and receive one by one, 64 B", Work::Exchange, 64, 2_000, Some(1.05)).by(10),
     task("send and receive one by one, 1 KiB", Work::Exchange, KIB, 2_000, Some(1.05)).by(10),
     task("send and receive one by one, 1 MiB", Work::Exchange, MIB, 50, Some(1.05)),
     task("echo, median, 64 B", Work::Echo, 64, 2_000, Some(1.0)).by(10),
+    task("four at once, one by one, 64 B", Work::Exchange, 64, 1_000, None).crowd(4),
+    task("twenty at once, one by one, 64 B", Work::Exchange, 64, 500, None).crowd(20),
     task("queued sends to one by one, 64 B", Work::Send, 64, 50_000, Some(0.25)),
     task("send, 64 B", Work::Send, 64, 50_000, Some(1.05)),
     task("send, 1 KiB", Work::Send, KIB, 20_000, Some(1.05)),
@@ -61,6 +65,11 @@ impl Task {
     const fn by(self, connections: usize) -> Self {
         let count = self.count / connections;
         Self { count, connections, ..self }
+    }
+
+    /// The same, by so many connections at the same time.
+    const fn crowd(self, crowd: usize) -> Self {
+        Self { crowd, ..self }
     }
 
     /// What to ask the server for.
