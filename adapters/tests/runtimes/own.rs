@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncRead, AsyncWrite};
 use perennial::asynchronous::Runtime;
+use perennial::smol::Smol;
 use perennial::{HeartbeatStyle, Overflow, State};
 use smol::net::TcpStream;
 
@@ -26,6 +27,8 @@ struct Counts {
     sleeps: AtomicUsize,
     reads: AtomicUsize,
     writes: AtomicUsize,
+    looks: AtomicUsize,
+    yields: AtomicUsize,
 }
 
 impl Counts {
@@ -35,7 +38,11 @@ impl Counts {
 }
 
 #[derive(Clone, Default)]
-struct Counting(Arc<Counts>);
+struct Counting {
+    counts: Arc<Counts>,
+    /// Whether it tells what there is to read.
+    tells: bool,
+}
 
 struct Counted(TcpStream, Arc<Counts>);
 
@@ -52,7 +59,7 @@ impl Runtime for Counting {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Counted>> + Send + 'static + use<> {
-        let counts = Arc::clone(&self.0);
+        let counts = Arc::clone(&self.counts);
         async move {
             let stream = TcpStream::connect(address).await?;
             counts.opens.fetch_add(1, Ordering::SeqCst);
@@ -62,8 +69,18 @@ impl Runtime for Counting {
         }
     }
 
+    fn is_readable(&self, io: &Counted) -> Option<bool> {
+        self.counts.looks.fetch_add(1, Ordering::SeqCst);
+        self.tells.then(|| Smol.is_readable(&io.0)).flatten()
+    }
+
+    fn yield_now(&self, cx: &mut Context<'_>) {
+        self.counts.yields.fetch_add(1, Ordering::SeqCst);
+        cx.waker().wake_by_ref();
+    }
+
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.0.sleeps.fetch_add(1, Ordering::SeqCst);
+        self.counts.sleeps.fetch_add(1, Ordering::SeqCst);
         async move {
             smol::Timer::at(at).await;
         }
@@ -107,7 +124,7 @@ fn what_is_queued_goes_out_in_few_writes() {
     config.outbox.overflow = Overflow::Wait;
     config.close.timeout = Duration::from_millis(50);
     let runtime = Counting::default();
-    let counts = Arc::clone(&runtime.0);
+    let counts = Arc::clone(&runtime.counts);
     smol::block_on(async {
         let (client, driver) = builder(&server.url(), config).connect_on(runtime).unwrap();
         let send = async {
@@ -132,7 +149,7 @@ fn sending_asks_for_nothing_to_read_and_sets_no_timer() {
     let mut config = quick();
     config.close.timeout = Duration::from_millis(50);
     let runtime = Counting::default();
-    let counts = Arc::clone(&runtime.0);
+    let counts = Arc::clone(&runtime.counts);
     smol::block_on(async {
         let (client, driver) = builder(&server.url(), config).connect_on(runtime).unwrap();
         let task = smol::spawn(driver);
@@ -160,9 +177,12 @@ fn sending_asks_for_nothing_to_read_and_sets_no_timer() {
     });
 }
 
-/// What a client does after quick answers, when the next one does not come: it reads on so often, and
-/// so often once more than the time to stay awake has passed twice.
-fn reads_in_vain(busy_poll: Duration) -> (usize, usize) {
+/// How often a client reads, looks at what there is to read, and yields.
+type Asked = [usize; 3];
+
+/// What a client does after quick answers, when the next one does not come: before, and after more than
+/// the time to stay awake has passed twice.
+fn asks_in_vain(busy_poll: Duration, tells: bool) -> (Asked, Asked) {
     let server = Server::start(|_, stream| {
         let mut socket = accept(stream);
         while let Ok(message) = socket.read() {
@@ -173,8 +193,13 @@ fn reads_in_vain(busy_poll: Duration) -> (usize, usize) {
     });
     let mut config = quick();
     config.heartbeat.style = HeartbeatStyle::Off;
-    let runtime = Counting::default();
-    let counts = Arc::clone(&runtime.0);
+    let runtime = Counting { tells, ..Counting::default() };
+    let counts = Arc::clone(&runtime.counts);
+    let read = || [&counts.reads, &counts.looks, &counts.yields].map(Counts::read);
+    let since = |before: Asked| {
+        let now = read();
+        [0, 1, 2].map(|which| now[which] - before[which])
+    };
     smol::block_on(async {
         let builder = builder(&server.url(), config).busy_poll(busy_poll);
         let (mut client, driver) = builder.connect_on(runtime).unwrap();
@@ -184,31 +209,48 @@ fn reads_in_vain(busy_poll: Duration) -> (usize, usize) {
                 client.send("x").await.unwrap();
                 text(&mut client).await;
             }
-            let before = Counts::read(&counts.reads);
+            let start = read();
             client.send("hush").await.unwrap();
             smol::Timer::after(2 * Duration::from_millis(100)).await;
-            let awake = Counts::read(&counts.reads);
+            let (awake, over) = (since(start), read());
             smol::Timer::after(Duration::from_millis(50)).await;
-            (awake - before, Counts::read(&counts.reads) - awake)
+            (awake, since(over))
         };
         soon(driver.join(work)).await.0
     })
 }
 
+const AWAKE: Duration = Duration::from_millis(100);
+
+#[cfg(unix)]
+#[test]
+fn an_answer_is_looked_for_awake_and_not_for_ever() {
+    let ([reads, looks, yields], asleep) = asks_in_vain(AWAKE, true);
+    assert!(looks > 20 && yields > 0, "{looks} looks, {yields} yields");
+    assert!((1..=4).contains(&reads), "{reads} reads, one of which has it woken");
+    assert_eq!(asleep, [0; 3], "it sleeps");
+}
+
 #[test]
 fn an_answer_is_awaited_awake_and_not_for_ever() {
-    let (awake, asleep) = reads_in_vain(Duration::from_millis(100));
-    assert!(awake > 20, "{awake} reads");
-    assert_eq!(asleep, 0, "it sleeps");
-    let (never, _) = reads_in_vain(Duration::ZERO);
-    assert!(never <= 4, "{never} reads");
+    let ([reads, _, yields], asleep) = asks_in_vain(AWAKE, false);
+    assert!(yields > 20, "{yields} yields");
+    assert!(reads <= 4, "{reads} reads");
+    assert_eq!(asleep, [0; 3], "it sleeps");
+}
+
+#[test]
+fn no_answer_is_awaited_awake_where_none_is_to_be() {
+    let ([reads, looks, yields], _) = asks_in_vain(Duration::ZERO, true);
+    assert!(reads <= 4, "{reads} reads");
+    assert_eq!((looks, yields), (0, 0));
 }
 
 #[test]
 fn the_old_socket_is_gone_before_the_next_is_dialled() {
     let server = Server::start(|_, stream| drop(drain(accept(stream).get_mut())));
     let runtime = Counting::default();
-    let counts = Arc::clone(&runtime.0);
+    let counts = Arc::clone(&runtime.counts);
     smol::block_on(async {
         let (mut client, driver) = builder(&server.url(), quick()).connect_on(runtime).unwrap();
         let task = smol::spawn(driver);
