@@ -13,7 +13,7 @@ use perennial_core::{Closed, Instant};
 use super::Runtime;
 use super::dialer::Dialer;
 use super::ready::Signal;
-use super::watch::Watch;
+use super::watch::{Look, Watch};
 use crate::engine::{Engine, Parts, ToInbox, Turn};
 
 /// How many turns are taken before the executor's other tasks have theirs.
@@ -54,6 +54,16 @@ pub struct Driver<R: Runtime> {
 struct Timer {
     fires: StdInstant,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// What a look at the stream has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    /// Or only a read can tell.
+    Something,
+    /// The runtime looks when it has its turn.
+    NobodyLooked,
 }
 
 /// How those who send make use of the way.
@@ -98,38 +108,42 @@ impl<R: Runtime> Driver<R> {
 
     /// Whether there is nothing to do but to await an answer awake, while others have their turns.
     fn watches(&mut self) -> bool {
-        let Some(looks) = self.watch.as_ref().map(Watch::looks) else { return false };
+        let Some(looks) = self.watch.as_mut().map(Watch::begin) else { return false };
         for _ in 0..looks {
             // Others may need this core, the peer among them.
             thread::yield_now();
             let seen = self.sees_input();
             // Without a timer the alarm may be one that has been heard.
             let rings = self.timer.is_some() && self.alarm.is_up();
-            let is_over = self.watch.as_ref().is_none_or(Watch::is_over);
-            if seen == Some(true) || self.call.is_up() || rings || is_over {
+            let look = self.watch.as_ref().map_or(Look::Over, Watch::look);
+            if seen == Seen::Something || self.call.is_up() || rings || look == Look::Over {
                 self.watch = None;
                 return false;
             }
-            if seen.is_none() {
+            if seen == Seen::NobodyLooked || look == Look::Yield {
                 break;
             }
         }
         true
     }
 
-    /// Whether there is something to read; `None` if not, and the runtime has to be given its turn to
-    /// find out.
-    fn sees_input(&mut self) -> Option<bool> {
-        let (link, network) = self.engine.link_and_network()?;
+    /// Whether there is something to read.
+    fn sees_input(&mut self) -> Seen {
+        let Some((link, network)) = self.engine.link_and_network() else { return Seen::Something };
         if link.socket().readiness().0 {
-            return Some(true);
+            return Seen::Something;
         }
-        let seen = network.runtime.is_readable(link.socket().io())?;
-        if seen {
+        let seen = network.runtime.is_readable(link.socket().io());
+        // Where nobody else looks, reading does.
+        if seen.unwrap_or(!R::KNOWS_WHEN_EMPTY) {
             link.look();
         }
-        self.engine.sees_input();
-        Some(seen)
+        self.engine.set_sees_input(seen.is_some());
+        match seen {
+            Some(false) => Seen::Nothing,
+            None if R::KNOWS_WHEN_EMPTY => Seen::NobodyLooked,
+            Some(true) | None => Seen::Something,
+        }
     }
 
     /// Whether it is in vain to poll it again before others have had their turns.

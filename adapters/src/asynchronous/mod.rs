@@ -62,6 +62,10 @@ pub trait Runtime: Send + 'static {
     /// operating system when it is read again, and says at once that it has to wait. Otherwise that
     /// read waits until the application has had its turn, for it is a system call that hardly ever
     /// finds anything. `false` by default, which is right for every stream.
+    ///
+    /// Where it is `true` and [`is_readable`](Self::is_readable) does not tell, an answer is
+    /// [awaited awake](Builder::busy_poll) by way of [`yield_now`](Self::yield_now); where it is `false`,
+    /// by reading.
     const KNOWS_WHEN_EMPTY: bool = false;
 
     /// Connects to `address`: the target's, or the proxy's on the way there. There is no need for a
@@ -72,18 +76,18 @@ pub trait Runtime: Send + 'static {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::Io>> + Send + 'static + use<Self>;
 
-    /// Whether there is something to read, or the end of the stream, by the operating system: asked
-    /// while an answer is [awaited awake](Builder::busy_poll), because it costs less than a read that has
-    /// to wait and leave its waker. `None`, as by default, where that is not known.
+    /// Whether a read would not have to wait: for there is something to read, the end of the stream or an
+    /// error, which stays there, by the operating system or in a buffer of the stream. Asked while an
+    /// answer is [awaited awake](Builder::busy_poll), because it costs less than a read that has to wait
+    /// and leave its waker. `None`, as by default, where that is not known.
     fn is_readable(&self, io: &Self::Io) -> Option<bool> {
         let _ = io;
         None
     }
 
-    /// Has the task of `cx` polled again after the runtime has looked at its streams and the tasks that
-    /// are ready have had their turns: so an answer is awaited awake where
-    /// [`is_readable`](Self::is_readable) does not tell. By default that is asked of the task's waker,
-    /// which is right for every runtime, if not as quick where it looks at its streams only now and then.
+    /// Has the task of `cx` polled again after the tasks that are ready have had their turns, and the
+    /// runtime has looked at its streams if [`KNOWS_WHEN_EMPTY`](Self::KNOWS_WHEN_EMPTY) makes it wait for
+    /// that. By default the task's waker is called.
     fn yield_now(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }

@@ -9,27 +9,48 @@ static WATCHES: AtomicUsize = AtomicUsize::new(0);
 /// a peer nearby takes to answer. To be polled again costs more than a look, and an executor of several
 /// threads wakes another one for it.
 const LOOKS: usize = 64;
+/// For how long at most.
+const LOOK: Duration = Duration::from_micros(50);
+
+/// What comes after a look that has seen nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Again,
+    Yield,
+    Over,
+}
 
 /// A driver that is awake.
 #[derive(Debug)]
 pub(super) struct Watch {
     until: Instant,
+    /// Until when others do without their turns.
+    alone_until: Instant,
 }
 
 impl Watch {
     pub(super) fn new(most: Duration) -> Option<Self> {
         let until = Instant::now().checked_add(most)?;
         WATCHES.fetch_add(1, Ordering::Relaxed);
-        Some(Self { until })
+        Some(Self { until, alone_until: until })
     }
 
-    /// How often to look until others have their turns. The others may be awake for the same.
-    pub(super) fn looks(&self) -> usize {
+    /// Begins to look. How often to until others have their turns; those may be awake for the same.
+    pub(super) fn begin(&mut self) -> usize {
+        self.alone_until = Instant::now() + LOOK;
         if WATCHES.load(Ordering::Relaxed) == 1 { LOOKS } else { 1 }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.until
+    /// Whether it is over, or others should have their turns.
+    pub(super) fn look(&self) -> Look {
+        let now = Instant::now();
+        if now >= self.until {
+            Look::Over
+        } else if now >= self.alone_until {
+            Look::Yield
+        } else {
+            Look::Again
+        }
     }
 }
 

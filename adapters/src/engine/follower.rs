@@ -56,9 +56,9 @@ impl Follower {
             if self.begun.is_empty()
                 && let Some((header, payload, count)) = self.parse(rest)
             {
-                if let Some(large) = self.as_large(&header, payload) {
+                if let Some((is_text, len)) = self.as_large(&header, payload) {
                     return if at == 0 {
-                        Next::Large { header: count, large }
+                        Next::Large { header: count, large: Large::new(is_text, len) }
                     } else {
                         Next::Pass(at)
                     };
@@ -96,8 +96,8 @@ impl Follower {
         }
     }
 
-    /// The message that the frame is, if it is a large one.
-    fn as_large(&self, header: &FrameHeader, payload: u64) -> Option<Large> {
+    /// Whether the message that the frame is is text, and its length, if it is a large one.
+    fn as_large(&self, header: &FrameHeader, payload: u64) -> Option<(bool, usize)> {
         let len = usize::try_from(payload).ok().filter(|len| (LARGE..=self.most).contains(len))?;
         let is_text = match header.opcode {
             OpCode::Data(Data::Text) => true,
@@ -106,7 +106,7 @@ impl Follower {
         };
         let is_plain = !(header.rsv1 || header.rsv2 || header.rsv3) && header.mask.is_none();
         let is_whole = header.is_final && !self.is_fragmented;
-        (is_plain && is_whole).then(|| Large::new(is_text, len))
+        (is_plain && is_whole).then_some((is_text, len))
     }
 
     /// Goes on behind a header.

@@ -16,7 +16,9 @@ pub(super) const LARGE: usize = 16 << 10;
 /// The peer's word is good for so much memory. For more, it has to send it.
 const TRUSTED: usize = 16 << 20;
 /// A message of at most so many leaves its memory to the thread's next one.
-const KEPT: usize = 4 << 20;
+const KEPT: usize = 1 << 20;
+/// Unless that would take so many times what it needs.
+const WASTE: usize = 4;
 
 thread_local! {
     /// Where this thread's last large message lies. The next one lies there too, if that is gone by
@@ -39,7 +41,7 @@ impl Large {
     pub(super) fn new(is_text: bool, len: usize) -> Self {
         let mut payload = LAST.try_with(Cell::take).unwrap_or_default();
         let most = len.min(TRUSTED);
-        if !payload.try_reclaim(most) {
+        if !payload.try_reclaim(most) || payload.capacity() > most.saturating_mul(WASTE) {
             payload = BytesMut::with_capacity(most);
         }
         Self { is_text, len, payload, arrived: 0 }

@@ -223,7 +223,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
                 self.act();
                 if self.done > 0 && self.link.is_some() {
                     self.busy_poll.asked(now);
-                    self.puts_off = self.sees_input && self.busy_poll(now).is_some();
+                    self.puts_off = self.may_put_off(now);
                 }
                 let told = !self.is_quiet;
                 match self.tell_application(now, news) {
@@ -261,12 +261,18 @@ impl<N: Network, S: Sink> Engine<N, S> {
         self.busy_poll.left(now)
     }
 
-    /// The driver has found out about input without reading, and will again as long as
+    /// Whether the driver finds out about input without reading, as long as
     /// [`busy_poll`](Self::busy_poll) has it stay awake: a read before that, to have it woken, is in
     /// vain.
     #[cfg(feature = "async")]
-    pub(crate) fn sees_input(&mut self) {
-        self.sees_input = true;
+    pub(crate) fn set_sees_input(&mut self, sees_input: bool) {
+        self.sees_input = sees_input;
+    }
+
+    /// Whether a read that can wait does. Not where there is so much else to do that the driver does
+    /// not get to look.
+    fn may_put_off(&self, now: Instant) -> bool {
+        self.sees_input && self.awake < AWAKE && self.busy_poll(now).is_some()
     }
 
     /// Whether the last turn has left something to read.
@@ -399,7 +405,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
         self.meter.count(core.connection.counters());
         self.is_quiet = self.notices.is_empty();
-        self.puts_off = self.sees_input && self.busy_poll(now).is_some();
+        self.puts_off = self.may_put_off(now);
         let reads_on = self.reads_on() && !(self.puts_off && self.only_reading_waits());
         let flushes_on = self.link.as_ref().is_some_and(Link::wants_flush);
         let late = until.is_some_and(|until| until <= now);

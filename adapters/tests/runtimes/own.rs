@@ -232,10 +232,9 @@ fn an_answer_is_looked_for_awake_and_not_for_ever() {
 }
 
 #[test]
-fn an_answer_is_awaited_awake_and_not_for_ever() {
-    let ([reads, _, yields], asleep) = asks_in_vain(AWAKE, false);
-    assert!(yields > 20, "{yields} yields");
-    assert!(reads <= 4, "{reads} reads");
+fn an_answer_is_read_for_awake_and_not_for_ever() {
+    let ([reads, ..], asleep) = asks_in_vain(AWAKE, false);
+    assert!(reads > 20, "{reads} reads");
     assert_eq!(asleep, [0; 3], "it sleeps");
 }
 
