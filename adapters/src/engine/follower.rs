@@ -54,6 +54,15 @@ impl Follower {
             }
             let rest = unread.get(at..).unwrap_or_default();
             if self.begun.is_empty()
+                && at + 2 <= end
+                && let [first, payload @ 0..=125, ..] = *rest
+            {
+                // What most frames are, and never large: neither mask nor length after two bytes.
+                self.enter(OpCode::from(first & 0x0f), first & 0x80 != 0, payload.into());
+                at += 2;
+                continue;
+            }
+            if self.begun.is_empty()
                 && let Some((header, payload, count)) = self.parse(rest)
             {
                 if let Some((is_text, len)) = self.as_large(&header, payload) {
@@ -64,7 +73,7 @@ impl Follower {
                     };
                 }
                 if at + count <= end {
-                    self.enter(&header, payload);
+                    self.enter(header.opcode, header.is_final, payload);
                     at += count;
                     continue;
                 }
@@ -73,7 +82,7 @@ impl Follower {
             at += 1;
             let begun = std::mem::take(&mut self.begun);
             match self.parse(&begun) {
-                Some((header, payload, _)) => self.enter(&header, payload),
+                Some((header, payload, _)) => self.enter(header.opcode, header.is_final, payload),
                 None => self.begun = begun,
             }
         }
@@ -110,12 +119,15 @@ impl Follower {
     }
 
     /// Goes on behind a header.
-    fn enter(&mut self, header: &FrameHeader, payload: u64) {
+    fn enter(&mut self, opcode: OpCode, is_final: bool, payload: u64) {
         self.payload = payload;
-        match header.opcode {
-            OpCode::Data(_) => self.is_fragmented = !header.is_final,
-            OpCode::Control(Control::Close) => self.is_over = true,
-            OpCode::Control(_) => {}
+        match opcode {
+            OpCode::Data(Data::Reserved(_))
+            | OpCode::Control(Control::Reserved(_) | Control::Close) => {
+                self.is_over = true;
+            }
+            OpCode::Data(_) => self.is_fragmented = !is_final,
+            OpCode::Control(Control::Ping | Control::Pong) => {}
         }
     }
 }

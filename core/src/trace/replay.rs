@@ -21,7 +21,8 @@ pub const MOST_HELD: u64 = 256 << 20;
 /// The most states that are kept for steps backwards.
 const SNAPSHOTS: usize = 32;
 /// A state that holds more payload than this is not kept.
-const LARGEST_SNAPSHOT: u64 = 1 << 20;
+// Miri takes many minutes over so much.
+pub(super) const LARGEST_SNAPSHOT: u64 = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
 
 /// A fresh connection that is taken through a trace, forwards and backwards.
 ///
