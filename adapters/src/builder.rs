@@ -338,9 +338,10 @@ impl Builder {
     /// It is done only where the last four answers came within that time, as they do on one machine
     /// or in one room, and ends with the first that does not. What awaits an answer then takes its
     /// core, where nobody else wants it, and spares the time to send it to sleep and to wake it up:
-    /// most of what an exchange with so near a peer takes. On `smol` and `async-std` the executor's other
-    /// tasks wait for up to 50 µs at a time unless another thread takes them, and an executor of several
-    /// threads may wake another one meanwhile. Who exchanges messages with such a peer without pause stays awake all the
+    /// most of what an exchange with so near a peer takes. On `smol` and `async-std` the executor's
+    /// other tasks wait for some 50 µs at a time, unless another thread takes them or whoever else wants
+    /// the core takes longer, and an executor of several threads may wake another one meanwhile. Who
+    /// exchanges messages with such a peer without pause stays awake all the
     /// time; where there are no such answers this is without effect. More than a minute is a minute.
     pub fn busy_poll(mut self, most: Duration) -> Self {
         self.busy_poll = Some(most);

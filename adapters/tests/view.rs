@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
-use perennial::{Notice, Snapshot, State, Timeout, View};
+use perennial::{Notice, Snapshot, State, View};
 
 use support::*;
 
@@ -86,7 +86,9 @@ fn a_wait_ends_when_nothing_changes_and_when_nothing_will() {
     let mut view = client.view();
     seen(&mut view, Snapshot::connected);
     while view.wait_changed(Duration::from_millis(20)).is_ok() {}
-    assert_eq!(view.wait_changed(Duration::ZERO).unwrap_err(), Timeout);
+    while let Ok(change) = view.wait_changed(Duration::ZERO) {
+        assert!(change.is_some(), "it is open");
+    }
     // Nobody receives, and nothing but the view waits for it.
     client.send("x").unwrap();
     let latest = view.wait_changed(LONG).unwrap().unwrap().latest.unwrap();

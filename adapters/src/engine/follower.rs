@@ -95,8 +95,8 @@ impl Follower {
         let mut cursor = Cursor::new(bytes.get(..HEADER).unwrap_or(bytes));
         match FrameHeader::parse(&mut cursor) {
             Ok(header) => header.map(|(header, payload)| {
-                let count = header.len(payload);
-                (header, payload, count)
+                // Longer than it need be, if the length takes more bytes than it needs.
+                (header, payload, cursor.position() as usize)
             }),
             Err(_) => {
                 self.is_over = true;
@@ -210,6 +210,36 @@ mod tests {
             assert!(matches!(follower.next(&[*byte], 1), Next::Pass(1)));
         }
         assert!(matches!(follower.next(&frame(0x82, LARGE), 1), Next::Large { .. }));
+    }
+
+    #[test]
+    fn a_length_may_take_more_bytes_than_it_needs() {
+        let long = |payload: usize| {
+            let mut bytes = vec![0x82, 127];
+            bytes.extend((payload as u64).to_be_bytes());
+            bytes
+        };
+        let medium = vec![0x82, 126, 0, 5];
+        // What looks like the header of a large message is none.
+        let decoy = header(0x82, 70_000);
+        let small = [long(decoy.len()), decoy, medium, vec![0; 5]].concat();
+        let bytes = [small.clone(), long(20_000), vec![0; 20_000]].concat();
+        for most in [1, 3, 14, 4096] {
+            let (mut follower, mut at) = (Follower::new(MOST), 0);
+            let (header, large) = loop {
+                // All that is read is here, or as much as is handed over: then a header is torn.
+                match follower.next(&bytes[at..], most) {
+                    Next::Pass(count) => at += count,
+                    Next::Large { header, large } => break (header, large),
+                }
+            };
+            assert_eq!((at, header, large.missing()), (small.len(), 10, 20_000), "{most}");
+            let mut torn = Follower::new(MOST);
+            for byte in &bytes {
+                assert!(matches!(torn.next(&[*byte], most), Next::Pass(1)));
+            }
+            assert!(matches!(torn.next(&frame(0x82, LARGE), most), Next::Large { .. }));
+        }
     }
 
     #[test]

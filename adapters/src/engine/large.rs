@@ -4,47 +4,27 @@
 //! each comes from another buffer. For a message of many such pieces that is a copy, and a buffer
 //! filled with zeros, too many.
 
-use std::cell::Cell;
-
-use bytes::BytesMut;
 use bytestring::ByteString;
-use perennial_core::Frame;
+use perennial_core::{Bytes, Frame};
 use tungstenite::error::Error;
 
 /// A message of at least so many bytes is large. A fuzzer gets there with fewer.
 pub(super) const LARGE: usize = if cfg!(fuzzing) { 126 } else { 16 << 10 };
 /// The peer's word is good for so much memory. For more, it has to send it.
 const TRUSTED: usize = 16 << 20;
-/// A message of at most so many leaves its memory to the thread's next one.
-const KEPT: usize = 1 << 20;
-/// Unless that would take so many times what it needs.
-const WASTE: usize = 4;
-
-thread_local! {
-    /// Where this thread's last large message lies. The next one lies there too, if that is gone by
-    /// then: an allocator that gives so much back to the system has it faulted in again page by page,
-    /// which takes as long as to read the message.
-    static LAST: Cell<BytesMut> = Cell::new(BytesMut::new());
-}
-
 /// A message that arrives.
 #[derive(Debug)]
 pub(super) struct Large {
     is_text: bool,
     len: usize,
     /// What has arrived, and zeros behind it.
-    payload: BytesMut,
+    payload: Vec<u8>,
     arrived: usize,
 }
 
 impl Large {
     pub(super) fn new(is_text: bool, len: usize) -> Self {
-        let mut payload = LAST.try_with(Cell::take).unwrap_or_default();
-        let most = len.min(TRUSTED);
-        if !payload.try_reclaim(most) || payload.capacity() > most.saturating_mul(WASTE) {
-            payload = BytesMut::with_capacity(most);
-        }
-        Self { is_text, len, payload, arrived: 0 }
+        Self { is_text, len, payload: Vec::with_capacity(len.min(TRUSTED)), arrived: 0 }
     }
 
     /// How many bytes have not arrived.
@@ -78,11 +58,8 @@ impl Large {
     }
 
     /// The message, once nothing is missing.
-    pub(super) fn into_frame(mut self) -> Result<Frame, Error> {
-        let payload = self.payload.split().freeze();
-        if self.len <= KEPT {
-            let _ = LAST.try_with(|last| last.set(self.payload));
-        }
+    pub(super) fn into_frame(self) -> Result<Frame, Error> {
+        let payload = Bytes::from(self.payload);
         Ok(if self.is_text {
             Frame::Text(ByteString::try_from(payload)?)
         } else {
