@@ -336,7 +336,8 @@ impl Builder {
     /// may use one core only.
     ///
     /// It is done only where the last four answers came within that time, as they do on one machine
-    /// or in one room, and ends with the first that does not. What awaits an answer then takes its
+    /// or in one room, and ends with the first that does not; after which more of them are wanted, so
+    /// that who shares its core with others soon does without. What awaits an answer then takes its
     /// core, where nobody else wants it, and spares the time to send it to sleep and to wake it up:
     /// most of what an exchange with so near a peer takes. On `smol` and `async-std` the executor's
     /// other tasks wait for some 50 µs at a time, unless another thread takes them or whoever else wants

@@ -10,6 +10,14 @@ use perennial_core::Instant;
 
 /// So many answers in a row must have been quick. One that is not ends the row.
 const ROW: u32 = 4;
+/// How many at most.
+const LONGEST_ROW: u32 = 4_096;
+/// So many times as many are wanted after one that was awaited awake in vain. The core may be wanted by
+/// others: who is awake leaves it to them for as long as the system sees fit, which is a hundred times as
+/// long as to be woken up.
+const DOUBT: u32 = 16;
+/// One in so many fewer are wanted after one that was not.
+const TRUST: u32 = 64;
 /// Nobody waits awake for longer, whatever was asked for.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -22,12 +30,14 @@ pub(crate) struct BusyPoll {
     asked: Option<Instant>,
     /// How many answers in a row were quick.
     row: u32,
+    /// How many have to be.
+    wanted: u32,
 }
 
 impl BusyPoll {
     pub(crate) const fn new(most: Duration) -> Self {
         let most = if most.as_nanos() > LIMIT.as_nanos() { LIMIT } else { most };
-        Self { most, asked: None, row: 0 }
+        Self { most, asked: None, row: 0, wanted: ROW }
     }
 
     /// Notes that the peer was told something. What it has not answered in time by now ends the row,
@@ -36,7 +46,7 @@ impl BusyPoll {
         match self.asked {
             Some(at) if now.since(at) <= self.most => {}
             Some(_) => {
-                self.row = 0;
+                self.end_row();
                 self.asked = Some(now);
             }
             None => self.asked = Some(now),
@@ -46,14 +56,28 @@ impl BusyPoll {
     /// Notes that the peer has said something.
     pub(crate) fn heard(&mut self, now: Instant) {
         if let Some(asked) = self.asked.take() {
-            let is_quick = now.since(asked) <= self.most;
-            self.row = if is_quick { self.row.saturating_add(1) } else { 0 };
+            if now.since(asked) > self.most {
+                self.end_row();
+                return;
+            }
+            if self.row >= self.wanted {
+                self.wanted -= (self.wanted - ROW).div_ceil(TRUST);
+            }
+            self.row = self.row.saturating_add(1);
         }
+    }
+
+    /// An answer was late, or is.
+    fn end_row(&mut self) {
+        if self.row >= self.wanted {
+            self.wanted = self.wanted.saturating_mul(DOUBT).min(LONGEST_ROW);
+        }
+        self.row = 0;
     }
 
     /// For how long to stay awake for what the peer says next, if it is worth that.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
-        if self.row < ROW {
+        if self.row < self.wanted {
             return None;
         }
         let waited = now.since(self.asked?);
@@ -100,6 +124,42 @@ mod tests {
         poll.heard(at(101));
         poll.asked(at(200));
         assert_eq!(poll.left(at(200)), None);
+    }
+
+    /// How many quick answers it takes until the next one is awaited awake.
+    fn takes(poll: &mut BusyPoll) -> u32 {
+        for answers in 0..=LONGEST_ROW {
+            poll.asked(at(0));
+            if poll.left(at(0)).is_some() {
+                return answers;
+            }
+            poll.heard(at(1));
+        }
+        panic!("never awake again")
+    }
+
+    #[test]
+    fn who_was_awake_in_vain_is_slower_to_be_so_again() {
+        let mut poll = BusyPoll::new(MOST);
+        for wanted in [4, 64, 1_024, 4_096, 4_096] {
+            assert_eq!(takes(&mut poll), wanted);
+            poll.heard(at(101));
+        }
+        // What is late while nobody is awake for it does no harm.
+        let mut slow = BusyPoll::new(MOST);
+        for _ in 0..10 {
+            slow.asked(at(0));
+            slow.heard(at(101));
+        }
+        assert_eq!(takes(&mut slow), ROW);
+        // And trust comes back.
+        assert_eq!(takes(&mut poll), 4_096);
+        for _ in 0..600 {
+            poll.heard(at(1));
+            poll.asked(at(0));
+        }
+        poll.heard(at(101));
+        assert_eq!(takes(&mut poll), DOUBT * ROW);
     }
 
     #[test]
