@@ -48,7 +48,7 @@ impl Runtime for AsyncStd {
 
     #[cfg(unix)]
     fn is_readable(&self, io: &TcpStream) -> Option<bool> {
-        Some(crate::asynchronous::peek::is_readable(io))
+        Some(crate::asynchronous::readable::is_readable(io))
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static + use<> {

@@ -23,7 +23,7 @@ mod driver;
 mod handle;
 mod join;
 #[cfg(all(unix, any(feature = "smol", feature = "async-std")))]
-pub(crate) mod peek;
+pub(crate) mod readable;
 mod ready;
 mod session;
 mod sink;

@@ -12,11 +12,11 @@ use perennial_core::Instant;
 const ROW: u32 = 4;
 /// How many at most.
 const LONGEST_ROW: u32 = 4_096;
-/// So many times as many are wanted after one that was awaited awake in vain. The core may be wanted by
+/// So many times as many are wanted after an answer that was awaited awake in vain. The core may be wanted by
 /// others: who is awake leaves it to them for as long as the system sees fit, which is a hundred times as
 /// long as to be woken up.
 const DOUBT: u32 = 16;
-/// One in so many fewer are wanted after one that was not.
+/// One in so many fewer are wanted after an answer that was awaited awake and was quick.
 const TRUST: u32 = 64;
 /// Nobody waits awake for longer, whatever was asked for.
 const LIMIT: Duration = Duration::from_secs(60);

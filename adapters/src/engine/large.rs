@@ -12,6 +12,7 @@ use tungstenite::error::Error;
 pub(super) const LARGE: usize = if cfg!(fuzzing) { 126 } else { 16 << 10 };
 /// The peer's word is good for so much memory. For more, it has to send it.
 const TRUSTED: usize = 16 << 20;
+
 /// A message that arrives.
 #[derive(Debug)]
 pub(super) struct Large {

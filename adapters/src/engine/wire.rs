@@ -26,7 +26,7 @@ pub(crate) struct Wire<S> {
     /// What the last read left in the kernel.
     left: AfterShortRead,
     /// Whether frames are read: a read may be put off, to which the handshake would not come back, and
-    /// a write that has blocked is made again with the same bytes.
+    /// a write that was taken in part is followed by the next one at once.
     has_frames: bool,
     /// Where the frames begin, as long as that is known.
     follower: Option<Follower>,
