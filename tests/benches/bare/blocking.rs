@@ -42,6 +42,7 @@ fn bare_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     stream.set_read_timeout(Some(LONG))?;
     let (mut socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
     let payloads = task.payloads::<Utf8Bytes>();
+    let _held = payloads.clone();
     let start = Instant::now();
     match task.work {
         Work::Send | Work::Step => {
@@ -95,6 +96,7 @@ fn ours_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     let mut client = builder.reports(task.work == Work::Step).connect()?;
     client.wait_open(LONG)?;
     let payloads = task.payloads::<Payload>();
+    let _held = payloads.clone();
     let start = Instant::now();
     match task.work {
         Work::Send => {

@@ -31,7 +31,9 @@ fn ours_alone(task: &'static Task, url: &str) -> Result<Duration, Fault> {
     config.outbox.max_bytes = task.count * task.size;
     let config = config.build()?;
     let builder = Builder::new(task.url(url)).config(config).reports(task.work == Work::Step);
-    let mut payloads = task.payloads::<Payload>().into_iter();
+    let payloads = task.payloads::<Payload>();
+    let _held = payloads.clone();
+    let mut payloads = payloads.into_iter();
     let now = Instant::now();
     let times = Vec::with_capacity(task.count);
     let mut progress =

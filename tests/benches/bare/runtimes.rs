@@ -23,6 +23,7 @@ where
     let connected = async_tungstenite::client_async(task.url(url), io).await;
     let (mut socket, _) = connected.map_err(|error| error.to_string())?;
     let payloads = task.payloads::<Utf8Bytes>();
+    let _held = payloads.clone();
     let start = Instant::now();
     match task.work {
         Work::Send | Work::Step => {
@@ -99,6 +100,7 @@ async fn joined<R: perennial::asynchronous::Runtime + Copy>(
 async fn ours_on(task: &Task, mut client: Client) -> Result<Duration, Fault> {
     client.wait_open().await?;
     let payloads = task.payloads::<Payload>();
+    let _held = payloads.clone();
     let start = Instant::now();
     match task.work {
         Work::Send => {

@@ -83,6 +83,10 @@ impl Task {
     }
 
     /// What is sent: a payload of its own for each message, as applications have, made beforehand.
+    ///
+    /// Whoever measures holds a clone of all of them until the time is taken. Else an allocator may give
+    /// the memory back to the system meanwhile, which takes as long as five exchanges of 1 MiB, or a
+    /// moment later: which it is depends on what else lies beside them.
     pub(crate) fn payloads<P: From<String>>(&self) -> Vec<P> {
         let count = if self.work == Work::Receive { 0 } else { self.count };
         (0..count).map(|_| P::from("x".repeat(self.size))).collect()
