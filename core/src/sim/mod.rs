@@ -279,6 +279,7 @@ impl core::error::Error for Violation {}
 type Verdict = Result<(), Violation>;
 
 /// Finds the violation that is meant.
+#[cold]
 fn violation(invariant: u8, detail: String) -> Violation {
     let entry = INVARIANTS.iter().find(|(number, _, _)| *number == invariant);
     Violation { invariant, name: entry.map_or("unknown", |(_, name, _)| name), detail }
