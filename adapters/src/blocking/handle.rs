@@ -89,7 +89,7 @@ impl Handle {
     }
 
     fn offer(&self, mut message: Outgoing, patience: Patience) -> Result<Seq, SendError> {
-        let mut may_unload = true;
+        let (mut tried, mut may_unload) = (false, true);
         let mut core = self.shared().lock();
         loop {
             let error = match self.control.offer(&mut core, message) {
@@ -106,6 +106,15 @@ impl Handle {
             if error.refusal != Refusal::Full || error.message.ahead || self.is_driver() {
                 return Err(error);
             }
+            let deadline = match patience {
+                // What others take of the room that is made here must not keep one for ever.
+                Patience::Until(deadline) if tried && deadline <= Instant::now() => {
+                    return Err(SendError { refusal: Refusal::Timeout, ..error });
+                }
+                Patience::Until(deadline) => Some(deadline),
+                Patience::None | Patience::Endless => None,
+            };
+            tried = true;
             if may_unload {
                 message = error.message;
                 drop(core);
@@ -113,14 +122,9 @@ impl Handle {
                 core = self.shared().lock();
                 continue;
             }
-            let deadline = match patience {
-                Patience::None => return Err(error),
-                Patience::Endless => None,
-                Patience::Until(deadline) if deadline <= Instant::now() => {
-                    return Err(SendError { refusal: Refusal::Timeout, ..error });
-                }
-                Patience::Until(deadline) => Some(deadline),
-            };
+            if patience == Patience::None {
+                return Err(error);
+            }
             message = error.message;
             core = self.await_room(core, deadline);
             may_unload = true;

@@ -200,9 +200,8 @@ impl Seat {
         state.stuck += 1;
         self.slow_down(&mut state);
         drop(state);
-        let waited = wait();
-        self.lock().stuck -= 1;
-        waited
+        let _stuck = Stuck(self);
+        wait()
     }
 
     /// Ends the fast mode, whoever drives, and the loading.
@@ -370,6 +369,15 @@ impl Seat {
         // As with a visit.
         let _ = catch_unwind(AssertUnwindSafe(|| driving.drive_on()));
         true
+    }
+}
+
+/// Somebody waits for room; until this is dropped, so that a waker which panics leaves nothing behind.
+struct Stuck<'a>(&'a Seat);
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        self.0.lock().stuck -= 1;
     }
 }
 

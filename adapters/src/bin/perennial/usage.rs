@@ -102,7 +102,8 @@ fn unknown(error: &Error) -> Usage {
     let given = text(error, ContextKind::InvalidArg).unwrap_or_default();
     match flag_name(given) {
         Some(name) => {
-            let remedy = match text(error, ContextKind::SuggestedArg).and_then(flag_name) {
+            let suggested = text(error, ContextKind::SuggestedArg).and_then(flag_name);
+            let remedy = match suggested.filter(|other| is_like(name, other)) {
                 Some(other) => format!("did you mean {other}?"),
                 None => see_help().to_owned(),
             };
@@ -114,6 +115,12 @@ fn unknown(error: &Error) -> Usage {
             format!("leave it out, or quote what holds spaces or &, {}", see_help()),
         ),
     }
+}
+
+/// Whether one may have been mistyped for the other: seldom is that the first letter.
+fn is_like(name: &str, other: &str) -> bool {
+    let first = |name: &str| name.bytes().find(|byte| *byte != b'-');
+    first(name) == first(other)
 }
 
 /// The name of an option as it may be repeated: without a value, and nothing but a name.
@@ -189,6 +196,7 @@ mod tests {
             (&["connect", url, "--count", "0"], &["--count", "at least 1"]),
             (&["connect", url, "--frobnicate"], &["--frobnicate"]),
             (&["connect", url, "--heartbeats", "1s"], &["--heartbeats", "--heartbeat?"]),
+            (&["serve", "--port", "80"], &["--port", "perennial help"]),
             (&["connect", url, "--events=yes"], &["--events"]),
             (&["connect", url, "-q", "-v"], &["--quiet", "--verbose"]),
             (&["connect", url, "--ca", "x", "--insecure"], &["--ca", "--insecure"]),
