@@ -15,8 +15,8 @@ use crate::time::{Duration, Instant, nanos};
 /// Something that will happen.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
-    /// A driver wakes, if nothing has woken it since that was planned.
-    Tick { client: usize, planned: Instant },
+    /// A driver wakes.
+    Tick { client: usize },
     /// A handshake arrives at the server.
     Dialed(Link),
     /// Something is reported to a driver.
@@ -43,7 +43,7 @@ impl Happening {
     /// Whose connection may have changed.
     pub(super) fn client(&self) -> Option<usize> {
         match self {
-            Happening::Tick { client, .. }
+            Happening::Tick { client }
             | Happening::Report { client, .. }
             | Happening::Wake { client }
             | Happening::Weather { client }
@@ -65,8 +65,6 @@ pub(super) struct Client<D> {
     /// How far the driver's clock is ahead of the world's, and behind.
     pub(super) ahead: Duration,
     pub(super) behind: Duration,
-    /// When it wakes next.
-    pub(super) tick: Option<Instant>,
     /// How much too late it is woken next.
     pub(super) late: Duration,
     pub(super) wire: Option<Wire>,
@@ -130,7 +128,6 @@ impl<D: Dialect + Clone + PartialEq> Client<D> {
             driver,
             ahead: Duration::ZERO,
             behind: Duration::ZERO,
-            tick: None,
             late: Duration::ZERO,
             wire: None,
             next_dial: None,

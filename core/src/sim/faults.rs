@@ -74,8 +74,7 @@ where
             Fault::ClockJump(by) => {
                 of.ahead = of.ahead.saturating_add(by);
                 // The timer was set by a clock that has passed it now.
-                of.tick = None;
-                self.plan_tick(client);
+                self.plan_tick_anew(client);
             }
             Fault::ClockBack(by) => {
                 of.behind = of.behind.saturating_add(by);
@@ -83,8 +82,7 @@ where
             }
             Fault::LateTick(by) => {
                 of.late = by;
-                of.tick = None;
-                self.plan_tick(client);
+                self.plan_tick_anew(client);
             }
             Fault::StopReading(lasts) => {
                 if of.reads && !of.is_closed() {
@@ -147,9 +145,7 @@ where
             wire.flushing = false;
             self.plan_flush(client);
         }
-        let of = &mut self.clients[client];
-        of.tick = None;
-        self.plan_tick(client);
+        self.plan_tick_anew(client);
         self.read_again(client);
     }
 }

@@ -69,6 +69,7 @@ mod step;
 mod story;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+mod ticks;
 mod weather;
 mod wire;
 mod world;

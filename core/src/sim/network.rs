@@ -19,7 +19,7 @@ where
 {
     pub(super) fn happen(&mut self, what: Happening) {
         match what {
-            Happening::Tick { client, planned } => self.tick(client, planned),
+            Happening::Tick { client } => self.tick(client),
             Happening::Dialed(link) => self.dialed(link),
             Happening::Report { client, event } => self.report(client, event),
             Happening::Flush(link) => self.flush(link),
@@ -111,25 +111,24 @@ where
         let of = &mut self.clients[client];
         let Some(deadline) = of.deadline() else { return };
         let at = deadline.max(self.now);
-        if of.tick.is_some_and(|tick| tick <= at) {
+        if self.queue.tick(client).is_some_and(|tick| tick <= at) {
             return;
         }
         let mut late = core::mem::take(&mut of.late);
         if !self.weather.late.is_zero() {
             late = late.saturating_add(self.network.between(Duration::ZERO, self.weather.late));
         }
-        let at = at + late;
-        of.tick = Some(at);
-        self.schedule(at, Happening::Tick { client, planned: at });
+        self.queue.plan_tick(client, at + late);
     }
 
-    fn tick(&mut self, client: usize, planned: Instant) {
-        let of = &mut self.clients[client];
-        if of.tick != Some(planned) {
-            return;
-        }
-        of.tick = None;
-        if of.deadline().is_some_and(|deadline| deadline <= self.now) {
+    /// Plans it whatever was planned before.
+    pub(super) fn plan_tick_anew(&mut self, client: usize) {
+        self.queue.forget_tick(client);
+        self.plan_tick(client);
+    }
+
+    fn tick(&mut self, client: usize) {
+        if self.clients[client].deadline().is_some_and(|deadline| deadline <= self.now) {
             self.feed(client, Event::Tick);
         } else {
             self.plan_tick(client);

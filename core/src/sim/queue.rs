@@ -5,17 +5,20 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::client::Happening;
+use super::ticks::Ticks;
 use crate::time::Instant;
 
 /// Happenings by their time; of two at once, what was planned first comes first.
 ///
-/// The heap holds only where they lie, so that moving within it is cheap.
+/// The heap holds only where they lie, so that moving within it is cheap. Ticks are kept apart:
+/// most are planned anew before they come, and would lie in the heap until then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Planned>,
     order: u64,
     slots: Vec<Option<Happening>>,
     free: Vec<usize>,
+    ticks: Ticks,
 }
 
 /// When something happens, and where it lies.
@@ -27,11 +30,10 @@ struct Planned {
     slot: usize,
 }
 
-impl Planned {
-    fn at(self) -> Instant {
-        // The upper half has 64 bits.
-        Instant::from_nanos((self.key >> 64) as u64)
-    }
+/// The time in a key.
+fn time(key: u128) -> Instant {
+    // The upper half has 64 bits.
+    Instant::from_nanos((key >> 64) as u64)
 }
 
 // The heap gives the greatest first, and the earliest is wanted. No two keys are equal.
@@ -67,29 +69,62 @@ impl Queue {
                 self.slots.len() - 1
             }
         };
-        self.order += 1;
-        let key = u128::from(at.as_nanos()) << 64 | u128::from(self.order);
+        let key = self.key(at);
         self.heap.push(Planned { key, slot });
+    }
+
+    fn key(&mut self, at: Instant) -> u128 {
+        self.order += 1;
+        u128::from(at.as_nanos()) << 64 | u128::from(self.order)
+    }
+
+    /// Plans a client's tick, whatever was planned before.
+    pub(super) fn plan_tick(&mut self, client: usize, at: Instant) {
+        let key = self.key(at);
+        self.ticks.set(client, key);
+    }
+
+    /// When a client's tick is planned.
+    pub(super) fn tick(&self, client: usize) -> Option<Instant> {
+        self.ticks.get(client).map(time)
+    }
+
+    /// A client's tick is planned no more.
+    pub(super) fn forget_tick(&mut self, client: usize) {
+        self.ticks.clear(client);
     }
 
     /// The next one.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(Instant, Happening)> {
+        let tick = self.ticks.first();
+        if self.heap.peek().is_none_or(|planned| tick < planned.key) {
+            let at = Some(time(tick)).filter(|at| comes(*at))?;
+            let client = self.ticks.whose();
+            self.ticks.clear(client);
+            return Some((at, Happening::Tick { client }));
+        }
         let (at, slot) = self.first()?;
         self.slots[slot].take().map(|what| (at, what))
     }
 
-    /// When the next one happens, and where it lies, which is free now.
+    /// When the next one lies in the heap, and where, which is free now.
     fn first(&mut self) -> Option<(Instant, usize)> {
         let planned = self.heap.pop()?;
         self.free.push(planned.slot);
-        Some((planned.at(), planned.slot))
+        Some((time(planned.key), planned.slot))
     }
 
     /// When the next one happens.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|planned| planned.at())
+        let first = self.heap.peek().map_or(u128::MAX, |planned| planned.key);
+        Some(time(first.min(self.ticks.first()))).filter(|at| comes(*at))
     }
+}
+
+/// What takes for ever does not happen.
+pub(super) fn comes(at: Instant) -> bool {
+    at < Instant::from_nanos(u64::MAX)
 }
 
 #[cfg(test)]
@@ -112,5 +147,28 @@ mod tests {
             }
         }
         assert_eq!(order, [3, 1, 4, 5, 0, 2]);
+    }
+
+    #[test]
+    fn of_a_clients_ticks_only_the_last_comes() {
+        let at = Instant::from_millis;
+        let mut queue = Queue::default();
+        queue.plan_tick(1, at(2));
+        queue.plan_tick(0, at(3));
+        queue.push(at(4), Happening::ServerWakes);
+        queue.plan_tick(1, at(4));
+        queue.plan_tick(2, at(1));
+        queue.forget_tick(2);
+        queue.plan_tick(3, Instant::from_nanos(u64::MAX));
+        assert_eq!(queue.tick(1), Some(at(4)));
+        assert_eq!(queue.tick(2), None);
+        let mut order = Vec::new();
+        while let Some(next) = queue.next() {
+            let (at, what) = queue.pop().unwrap();
+            assert_eq!(at, next);
+            order.push((at.as_millis(), what.client()));
+        }
+        assert_eq!(order, [(3, Some(0)), (4, None), (4, Some(1))]);
+        assert!(queue.pop().is_none(), "the end of time does not come");
     }
 }

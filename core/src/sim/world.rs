@@ -7,7 +7,7 @@ use super::application::{Application, Hands, Idle};
 use super::choices::Choices;
 use super::client::{Client, Happening};
 use super::driver::{Driver, Stats};
-use super::queue::Queue;
+use super::queue::{Queue, comes};
 use super::server::{Order, Server};
 use super::weather::{Fault, Weather};
 use super::{Log, Violation, violation};
@@ -52,7 +52,7 @@ pub struct World<S, A = Idle, D = BuiltIn> {
     pub(super) server: S,
     pub(super) application: A,
     pub(super) weather: Weather,
-    queue: Queue,
+    pub(super) queue: Queue,
     log: Log,
     /// Faults are over.
     pub(super) settling: bool,
@@ -400,8 +400,7 @@ where
     }
 
     pub(super) fn schedule(&mut self, at: Instant, what: Happening) {
-        // What takes for ever does not happen.
-        if at < Instant::from_nanos(u64::MAX) {
+        if comes(at) {
             self.queue.push(at, what);
         }
     }
