@@ -179,6 +179,23 @@ impl Frame {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Whether it is the data frame of this payload.
+    #[cfg(feature = "sim")]
+    pub(crate) fn carries(&self, payload: &Payload) -> bool {
+        match (self, payload) {
+            (Frame::Text(one), Payload::Text(other)) => are_equal(one.as_bytes(), other.as_bytes()),
+            (Frame::Binary(one), Payload::Binary(other)) => are_equal(one, other),
+            (
+                Frame::Text(_)
+                | Frame::Binary(_)
+                | Frame::Ping(_)
+                | Frame::Pong(_)
+                | Frame::Close(_),
+                _,
+            ) => false,
+        }
+    }
 }
 
 impl From<Payload> for Frame {
@@ -310,6 +327,12 @@ mod tests {
             Frame::Close(close("b")),
             Frame::Close(None),
         ];
+        #[cfg(feature = "sim")]
+        for payload in texts.iter().chain(&bytes) {
+            for frame in &frames {
+                assert_eq!(frame.carries(payload), *frame == Frame::from(payload.clone()));
+            }
+        }
         for (at, one) in frames.iter().enumerate() {
             for (place, other) in frames.iter().enumerate() {
                 assert_eq!(*one == *other, at == place, "{one:?} {other:?}");

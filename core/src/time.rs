@@ -76,7 +76,9 @@ impl fmt::Display for Instant {
 /// A duration in nanoseconds, saturating at `u64::MAX` (584 years).
 #[must_use]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // `as_nanos` would need 128 bits.
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(test)]
@@ -88,6 +90,11 @@ mod tests {
         let end = Instant::from_nanos(u64::MAX);
         assert_eq!(end + Duration::MAX, end);
         assert_eq!(Instant::ZERO - end, Duration::ZERO);
+        let longest = Duration::from_nanos(u64::MAX);
+        assert_eq!(nanos(longest), u64::MAX);
+        assert_eq!(nanos(longest - Duration::from_nanos(1)), u64::MAX - 1);
+        assert_eq!(nanos(longest + Duration::from_nanos(1)), u64::MAX);
+        assert_eq!(nanos(Duration::from_secs(u64::MAX / 1_000_000_000 + 1)), u64::MAX);
         assert_eq!(Instant::from_millis(u64::MAX), end);
         assert_eq!(Instant::from_millis(1500) - Instant::from_millis(500), Duration::from_secs(1));
     }

@@ -118,9 +118,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let taken = self.must_be_taken(now, &event);
         let mut shadow = (!taken).then(|| self.spare.copy(&self.inner));
         let result = self.inner.handle(now, event.clone());
-        let before = core::mem::replace(&mut self.glance, Glance::of(&self.inner));
+        let after = Glance::of(&self.inner);
+        let before = core::mem::replace(&mut self.glance, after);
         let verdict = self.lend(|checked, config| {
-            checked.judge(now, config, &event, &result, shadow.as_deref_mut(), &before)
+            checked.judge(now, config, &event, &result, shadow.as_deref_mut(), &before, &after)
         });
         self.note(verdict);
         if let Some(shadow) = shadow {
@@ -199,12 +200,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         result: &Result<Accepted, Rejected>,
         shadow: Option<&mut Connection<D>>,
         before: &Glance,
+        after: &Glance,
     ) -> Verdict {
-        let after = self.glance;
         let backwards = time < self.now;
         let now = self.now.max(time);
         let ticked_glance;
-        let mut due = if matches!(event, Event::Tick) { &after } else { before };
+        let mut due = if matches!(event, Event::Tick) { after } else { before };
         let mut ticked = None;
         if let Some(shadow) = shadow {
             if let Err(Rejected::Busy(back)) = result {
@@ -234,7 +235,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
         self.now = now;
         demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
-        let moment = Moment { now, config, event, result, before, due, after: &after };
+        let moment = Moment { now, config, event, result, before, due, after };
         if let Some(ticked) = ticked {
             self.compare(&moment, ticked)?;
         }
@@ -245,7 +246,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         self.drained = false;
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
-        self.ledger.heard(meaning.as_ref());
+        self.ledger.heard(now, meaning.as_ref());
         self.wire.heard(meaning.as_ref());
         self.inbox.event(&moment, meaning);
         if let Event::Send(message) = event {
@@ -296,8 +297,9 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         self.story.after(moment)?;
         self.opening.after(moment)?;
         self.delays.after(moment)?;
-        self.ledger.after(moment)?;
-        self.inbox.after(moment)?;
+        let counters = &self.inner.output.counters;
+        self.ledger.after(moment, counters)?;
+        self.inbox.after(counters)?;
         self.liveness.after(moment)
     }
 
@@ -308,15 +310,16 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         // The event may name a transport that was dialled by what was due before it.
         let dialled = |action: &Action| matches!(action, Action::Dial { transport, .. } if Some(*transport) == id);
         let mut pending = event.is_some();
-        let split = fresh().position(dialled).map_or(0, |at| at + 1);
-        let last_dial = fresh().rposition(|action| matches!(action, Action::Dial { .. }));
+        let split = id.and_then(|_| fresh().position(dialled)).map_or(0, |at| at + 1);
+        let is_dial = |action: &Action| matches!(action, Action::Dial { .. });
+        let by_hand = moment.is_reconnect().then(|| fresh().rposition(is_dial)).flatten();
         let seen = core::mem::take(&mut self.seen);
         for (at, action) in seen.range(old..).enumerate() {
             if pending && at == split {
                 pending = false;
                 self.take(moment)?;
             }
-            let manual = moment.is_reconnect() && last_dial == Some(at);
+            let manual = by_hand == Some(at);
             let stable = self.liveness.may_reset();
             let suspended = self.story.is_suspended();
             self.wire.action(moment.now, action)?;
@@ -405,7 +408,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 } else if self.is_ping(frame) {
                     self.liveness.ping()?;
                 }
-                self.ledger.resends(self.glance.counters.resent)
+                self.ledger.resends(self.inner.output.counters.resent)
             }
             Action::Wait { until, why } => {
                 self.drained = true;

@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::event::{Capabilities, Event, TransportId};
 use crate::frame::Frame;
 use crate::phase::Phase;
-use crate::time::{Duration, Instant, nanos};
+use crate::time::{Duration, Instant};
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -62,9 +62,9 @@ impl Happening {
 #[derive(Clone, Debug)]
 pub(super) struct Client<D> {
     pub(super) driver: Driver<D>,
-    /// How far the driver's clock is ahead of the world's, and behind.
-    pub(super) ahead: Duration,
-    pub(super) behind: Duration,
+    /// How far the driver's clock is ahead of the world's, and behind, in nanoseconds.
+    pub(super) ahead: u64,
+    pub(super) behind: u64,
     /// How much too late it is woken next.
     pub(super) late: Duration,
     pub(super) wire: Option<Wire>,
@@ -126,8 +126,8 @@ impl<D: Dialect + Clone + PartialEq> Client<D> {
         Self {
             reads: !driver.checked().connection().reads_paused,
             driver,
-            ahead: Duration::ZERO,
-            behind: Duration::ZERO,
+            ahead: 0,
+            behind: 0,
             late: Duration::ZERO,
             wire: None,
             next_dial: None,
@@ -138,9 +138,8 @@ impl<D: Dialect + Clone + PartialEq> Client<D> {
 
     /// The driver's clock shows what it shows when the world's shows `now`.
     pub(super) fn set_clock(&mut self, now: Instant) {
-        let behind = nanos(self.behind);
-        self.driver
-            .set_now(Instant::from_nanos((now + self.ahead).as_nanos().saturating_sub(behind)));
+        let shown = now.as_nanos().saturating_add(self.ahead).saturating_sub(self.behind);
+        self.driver.set_now(Instant::from_nanos(shown));
     }
 
     /// How far the driver's clock lags behind what the connection was told.
@@ -151,8 +150,8 @@ impl<D: Dialect + Clone + PartialEq> Client<D> {
 
     /// When the driver wants to be woken, by the world's clock.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let at = self.driver.deadline()? + self.behind;
-        Some(Instant::from_nanos(at.as_nanos().saturating_sub(nanos(self.ahead))))
+        let at = self.driver.deadline()?.as_nanos();
+        Some(Instant::from_nanos(at.saturating_add(self.behind).saturating_sub(self.ahead)))
     }
 
     pub(super) fn is_closed(&self) -> bool {

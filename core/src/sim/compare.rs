@@ -5,6 +5,7 @@
 //! instead.
 
 use alloc::format;
+use alloc::string::String;
 
 use super::checker::{Checked, event_transport};
 use super::glance::{Glance, Stage};
@@ -100,8 +101,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     ticked.output.wait_as(&self.inner.output);
                     demand!(6, *ticked == self.inner, "a late {event:?} changed something");
                 } else if id.is_none_or(|id| !self.wire.hears(id)) {
-                    let (was, is) = (Glance::of(ticked), moment.after);
-                    demand!(6, *ticked == self.inner, "stale {event:?} changed {was:?} to {is:?}");
+                    let equal = *ticked == self.inner;
+                    demand!(6, equal, "stale {event:?} changed {}", change(ticked, &self.inner));
                 } else if matches!(event, Event::Release { .. } | Event::Refuse { .. }) {
                     let releases = matches!(event, Event::Release { .. });
                     let in_place = moment.due.held || !releases && moment.due.phase == Stage::Open;
@@ -130,10 +131,17 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     // That `Writable` was promised is all that may differ.
                     ticked.outbox.promise_as(&self.inner.outbox);
                 }
-                let (was, is) = (Glance::of(ticked), moment.after);
-                demand!(30, *ticked == self.inner, "{rejected:?} changed {was:?} to {is:?}");
+                let equal = *ticked == self.inner;
+                demand!(30, equal, "{rejected:?} changed {}", change(ticked, &self.inner));
             }
         }
         Ok(())
     }
+}
+
+/// What can be seen of a change.
+#[cold]
+fn change<D: Dialect>(from: &Connection<D>, to: &Connection<D>) -> String {
+    let seen = |connection: &Connection<D>| (Glance::of(connection), connection.output.counters);
+    format!("{:?} to {:?}", seen(from), seen(to))
 }

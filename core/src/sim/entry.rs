@@ -55,9 +55,11 @@ impl Entry {
 }
 
 /// What the messages add up to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub(super) queued: usize,
+    /// Those of them that go ahead.
+    pub(super) ahead: usize,
     pub(super) bytes: usize,
     /// Bytes that await more than an acknowledgement.
     pub(super) unsent: usize,
@@ -75,13 +77,47 @@ impl Sums {
     pub(super) fn add(&mut self, entry: &Entry) {
         let size = entry.payload.len();
         self.bytes += size;
-        self.queued += usize::from(entry.place == Place::Queued);
-        if !matches!(entry.place, Place::Awaiting(_)) {
-            self.unsent += size;
-        }
         if !entry.ahead {
             self.limited.messages += 1;
             self.limited.bytes += size;
+        }
+        self.put(entry.place, entry);
+    }
+
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let size = entry.payload.len();
+        self.bytes -= size;
+        if !entry.ahead {
+            self.limited.messages -= 1;
+            self.limited.bytes -= size;
+        }
+        self.take(entry.place, entry);
+    }
+
+    /// Moves a message to another place.
+    pub(super) fn put_at(&mut self, place: Place, entry: &mut Entry) {
+        self.take(entry.place, entry);
+        entry.place = place;
+        self.put(place, entry);
+    }
+
+    fn put(&mut self, place: Place, entry: &Entry) {
+        if place == Place::Queued {
+            self.queued += 1;
+            self.ahead += usize::from(entry.ahead);
+        }
+        if !matches!(place, Place::Awaiting(_)) {
+            self.unsent += entry.payload.len();
+        }
+    }
+
+    fn take(&mut self, place: Place, entry: &Entry) {
+        if place == Place::Queued {
+            self.queued -= 1;
+            self.ahead -= usize::from(entry.ahead);
+        }
+        if !matches!(place, Place::Awaiting(_)) {
+            self.unsent -= entry.payload.len();
         }
     }
 }

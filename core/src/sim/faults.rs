@@ -11,7 +11,7 @@ use crate::event::{
     Capabilities, DialError, DialFailure, End, EndKind, Event, TransportId, Violation,
 };
 use crate::frame::{CloseFrame, Frame};
-use crate::time::Duration;
+use crate::time::{Duration, nanos};
 
 impl<S, A, D> World<S, A, D>
 where
@@ -72,12 +72,12 @@ where
                 }
             }
             Fault::ClockJump(by) => {
-                of.ahead = of.ahead.saturating_add(by);
+                of.ahead = of.ahead.saturating_add(nanos(by));
                 // The timer was set by a clock that has passed it now.
                 self.plan_tick_anew(client);
             }
             Fault::ClockBack(by) => {
-                of.behind = of.behind.saturating_add(by);
+                of.behind = of.behind.saturating_add(nanos(by));
                 self.feed(client, Event::Tick);
             }
             Fault::LateTick(by) => {

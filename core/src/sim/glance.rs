@@ -6,7 +6,6 @@ use crate::dialect::Dialect;
 use crate::event::TransportId;
 use crate::notice::{ReadyState, State};
 use crate::phase::Phase;
-use crate::status::Counters;
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -21,7 +20,8 @@ pub(super) enum Stage {
     Closed,
 }
 
-/// A snapshot that costs no allocation. The fields are those of [`Status`](crate::Status).
+/// A snapshot that costs no allocation. The fields are those of [`Status`](crate::Status), but for
+/// the counters, which are many: whoever compares them looks at the connection's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Glance {
     pub(super) state: State,
@@ -37,7 +37,6 @@ pub(super) struct Glance {
     pub(super) in_flight: usize,
     pub(super) outbox_bytes: usize,
     pub(super) buffered_amount: usize,
-    pub(super) counters: Counters,
 }
 
 impl Glance {
@@ -63,7 +62,6 @@ impl Glance {
             in_flight: connection.outbox.in_flight(),
             outbox_bytes: connection.outbox.bytes(),
             buffered_amount: connection.outbox.buffered_amount(),
-            counters: connection.output.counters,
         }
     }
 }

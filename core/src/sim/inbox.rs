@@ -11,6 +11,7 @@ use crate::dialect::Meaning;
 use crate::event::Event;
 use crate::frame::Payload;
 use crate::notice::{Message, Notice};
+use crate::status::Counters;
 
 /// The ids delivered lately, and what must be told of the event at hand.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,9 +83,8 @@ impl Inbox {
         Ok(())
     }
 
-    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+    pub(super) fn after(&self, counters: &Counters) -> Verdict {
         demand!(28, self.expected.is_empty(), "{:?} was not told", self.expected);
-        let counters = &moment.after.counters;
         let counted = (counters.received, counters.duplicates);
         let seen = (self.received, self.duplicates);
         demand!(28, counted == seen, "counted {counted:?}, seen {seen:?}");

@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::Hash as _;
 
-use super::entry::{Entry, Limited, Place};
+use super::entry::{Entry, Limited, Place, Sums};
 use super::fingerprint::Fingerprint;
 use super::glance::Stage;
 use super::offer::Offer;
@@ -41,8 +41,10 @@ pub(super) struct Ledger {
     rejected: u64,
     /// When reads were last seen to be paused.
     paused_at: Instant,
-    /// What counted against the limits after the last event. Nothing comes or goes in between.
-    limited: Limited,
+    /// What the messages add up to, kept with every change.
+    sums: Sums,
+    /// Before this nothing is late, and no lifetime passes.
+    look: Instant,
 }
 
 impl Ledger {
@@ -61,7 +63,8 @@ impl Ledger {
             resent: 0,
             rejected: 0,
             paused_at: Instant::ZERO,
-            limited: Limited::default(),
+            sums: Sums::default(),
+            look: Instant::ZERO,
         }
     }
 
@@ -83,14 +86,13 @@ impl Ledger {
 
     /// Whether a message of that size finds room.
     pub(super) fn has_room(&self, size: usize, limits: &Limits) -> bool {
-        let Limited { messages, bytes } = self.limited;
+        let Limited { messages, bytes } = self.sums.limited;
         messages < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes
     }
 
     /// Whether one more may wait that goes ahead.
     pub(super) fn has_ahead_room(&self) -> bool {
-        let waits = |entry: &&Entry| entry.ahead && entry.place == Place::Queued;
-        self.entries.iter().filter(waits).count() < MAX_AHEAD
+        self.sums.ahead < MAX_AHEAD
     }
 
     /// Takes a message that was offered.
@@ -157,7 +159,7 @@ impl Ledger {
         let Moment { now, config, due, .. } = moment;
         let open = due.phase == Stage::Open;
         demand!(41, open || !message.ahead, "{message:?} goes ahead while {:?}", due.phase);
-        demand!(22, self.has_ahead_room() || !message.ahead, "{message:?} is one too many");
+        demand!(22, !message.ahead || self.has_ahead_room(), "{message:?} is one too many");
         let Ok(encoded) = encoded else {
             return Err(violation(25, alloc::format!("{message:?} cannot be encoded")));
         };
@@ -169,7 +171,7 @@ impl Ledger {
             self.next_id = used.checked_add(1);
         }
         let ttl = message.ttl.or(config.outbox.ttl);
-        self.entries.push_back(Entry {
+        let entry = Entry {
             seq: seq.get(),
             id: encoded.id,
             payload: encoded.payload,
@@ -179,7 +181,10 @@ impl Ledger {
             written: false,
             ahead: message.ahead,
             transport: due.transport.filter(|_| open),
-        });
+        };
+        self.look = self.look.min(entry.expires.unwrap_or(self.look));
+        self.sums.add(&entry);
+        self.entries.push_back(entry);
         Ok(())
     }
 
@@ -206,16 +211,12 @@ impl Ledger {
 
     /// The next to be written.
     fn next(&self) -> Option<usize> {
-        let mut next = None;
-        for (index, entry) in self.entries.iter().enumerate() {
-            if entry.place == Place::Queued {
-                if entry.ahead {
-                    return Some(index);
-                }
-                next = next.or(Some(index));
-            }
+        if self.sums.queued == 0 {
+            return None;
         }
-        next
+        let ahead = self.sums.ahead > 0;
+        let next = |entry: &Entry| entry.place == Place::Queued && entry.ahead == ahead;
+        self.entries.iter().position(next)
     }
 
     /// Notes the writes that a flush report covers.
@@ -224,16 +225,18 @@ impl Ledger {
             if let Place::Written(index) = entry.place
                 && indices.contains(&index)
             {
-                entry.place = match entry.class {
+                let place = match entry.class {
                     Class::Acknowledged => Place::Awaiting(now),
                     Class::Volatile | Class::Queued => Place::Flushed,
                 };
+                self.sums.put_at(place, entry);
+                self.look = self.look.min(now);
             }
         }
     }
 
     /// Notes what the peer says of an acknowledgement.
-    pub(super) fn heard(&mut self, meaning: Option<&Meaning>) {
+    pub(super) fn heard(&mut self, now: Instant, meaning: Option<&Meaning>) {
         let Some(Meaning::Ack { id, cumulative }) = meaning else { return };
         // What was never written cannot have arrived.
         if self.largest_id.is_none_or(|largest| *id > largest) {
@@ -242,7 +245,8 @@ impl Ledger {
         for entry in &mut self.entries {
             let covered = entry.id.is_some_and(|own| own == *id || *cumulative && own < *id);
             if entry.class == Class::Acknowledged && entry.written && covered {
-                entry.place = Place::Acknowledged;
+                self.sums.put_at(Place::Acknowledged, entry);
+                self.look = self.look.min(now);
                 if !*cumulative {
                     break;
                 }
@@ -341,6 +345,7 @@ impl Ledger {
             violation(25, alloc::format!("{action:?} of what has ended or never was"))
         })?;
         demand!(26, entry.id == id, "{action:?}, whose id is {:?}", entry.id);
+        self.sums.remove(&entry);
         Ok(entry)
     }
 
@@ -359,7 +364,7 @@ impl Ledger {
                 }
                 Class::Acknowledged => {
                     if matches!(entry.place, Place::Written(_) | Place::Awaiting(_)) {
-                        entry.place = Place::Queued;
+                        self.sums.put_at(Place::Queued, entry);
                     }
                 }
             }
@@ -379,14 +384,14 @@ impl Ledger {
         let Some(entry) = next.and_then(|next| self.entries.get_mut(next)) else {
             return Err(violation(29, alloc::format!("{frame:?}, and nothing waits")));
         };
-        let expected = Frame::from(entry.payload.clone());
         let invariant = match entry {
             Entry { ahead: true, .. } => 39,
             Entry { written: true, .. } => 26,
             _ => 29,
         };
         demand!(38, entry.ahead || !held, "{frame:?} before the release");
-        demand!(invariant, expected == *frame, "{frame:?}, but first comes {entry:?}");
+        let expected = frame.carries(&entry.payload);
+        demand!(invariant, expected, "{frame:?}, but first comes {entry:?}");
         if entry.class == Class::Volatile {
             let invariant = if entry.ahead { 41 } else { 27 };
             demand!(27, !entry.written, "{entry:?} written again");
@@ -395,7 +400,7 @@ impl Ledger {
         }
         self.resent += u64::from(entry.written);
         entry.written = true;
-        entry.place = Place::Written(index);
+        self.sums.put_at(Place::Written(index), entry);
         self.largest_id = self.largest_id.max(entry.id);
         Ok(())
     }

@@ -47,6 +47,8 @@ struct Open {
     silent: Instant,
     /// How much later than asked for the driver came since then.
     late: Duration,
+    /// How long after a ping silence is tolerated, by the config.
+    patience: Duration,
     /// Since when the feed may be called stale.
     data: Instant,
     pings: u64,
@@ -115,7 +117,9 @@ impl Liveness {
         let Moment { now, event, before, .. } = *moment;
         self.probes = false;
         if let Some(open) = &mut self.open {
-            if let Some((deadline, _)) = before.deadline {
+            if let Some((deadline, _)) = before.deadline
+                && deadline < now
+            {
                 open.late = open.late.saturating_add(now - deadline);
             }
             if heard {
@@ -200,8 +204,10 @@ impl Liveness {
                 Style::Off
             }
         };
+        let heartbeat = &config.heartbeat;
         self.open = Some(Open {
             style,
+            patience: heartbeat.interval * heartbeat.misses + heartbeat.deadline,
             protocol_ping: can.protocol_ping,
             since: now,
             held: config.opening.hold,
@@ -257,7 +263,7 @@ impl Liveness {
         let heartbeat = &config.heartbeat;
         match why {
             Death::Pong => {
-                let patience = heartbeat.interval * heartbeat.misses + heartbeat.deadline;
+                let patience = open.patience;
                 demand!(20, silence >= patience, "dead after {silence:?} of {patience:?}");
             }
             Death::Stale => {
@@ -331,8 +337,7 @@ impl Liveness {
             return Ok(());
         }
         let heartbeat = &config.heartbeat;
-        let patience = heartbeat.interval * heartbeat.misses + heartbeat.deadline;
-        let until = open.silent + heartbeat.interval + patience + open.late;
+        let until = open.silent + heartbeat.interval + open.patience + open.late;
         let watched = open.style != Style::Off;
         demand!(20, !watched || now < until, "silent since {} at {now}, past {until}", open.silent);
         if let Some(limit) = heartbeat.stale_after {

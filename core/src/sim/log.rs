@@ -33,7 +33,14 @@ impl Log {
         Log::All(Vec::new())
     }
 
+    #[inline]
     pub(super) fn take(&mut self, now: Instant, action: &Action) {
+        if !matches!(self, Log::Off) {
+            self.keep(now, action);
+        }
+    }
+
+    fn keep(&mut self, now: Instant, action: &Action) {
         match self {
             Log::Off => {}
             Log::Digest(digest) => digest.action(now, action),

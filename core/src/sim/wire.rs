@@ -45,6 +45,8 @@ struct Live {
     bytes: u64,
     flushed: u64,
     unflushed: VecDeque<Write>,
+    /// How many of those are control frames.
+    controls: usize,
 }
 
 /// The indices of the writes that are flushed now, from the first to the last that is data.
@@ -174,6 +176,7 @@ impl Wire {
                     bytes: 0,
                     flushed: 0,
                     unflushed: VecDeque::new(),
+                    controls: 0,
                 });
             }
             Action::Abort { transport } => {
@@ -258,15 +261,15 @@ impl Wire {
         }
         live.bytes += size;
         live.unflushed.push_back(Write { end: live.bytes, data, index });
-        let controls = self.controls();
+        live.controls += usize::from(!data);
+        let controls = live.controls;
         demand!(23, controls <= MAX_CONTROL, "{controls} control frames unflushed");
         Ok(())
     }
 
     /// How many control frames are unflushed.
     pub(super) fn controls(&self) -> usize {
-        let unflushed = self.live.iter().flat_map(|live| &live.unflushed);
-        unflushed.filter(|write| !write.data).count()
+        self.live.as_ref().map_or(0, |live| live.controls)
     }
 
     /// Whether data of that size may be written now.
@@ -305,6 +308,7 @@ impl Live {
         while self.unflushed.front().is_some_and(&flushed) {
             let Some(write) = self.unflushed.pop_front() else { break };
             self.flushed = write.end;
+            self.controls -= usize::from(!write.data);
             if write.data {
                 let first = data.map_or(write.index, |data| *data.start());
                 data = Some(first..=write.index);

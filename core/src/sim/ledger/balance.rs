@@ -6,15 +6,40 @@ use crate::event::Event;
 use crate::sim::entry::{Entry, Limited, Place, Sums};
 use crate::sim::glance::{Glance, Stage};
 use crate::sim::{Moment, Verdict, demand};
+use crate::status::Counters;
+use crate::time::Instant;
 
 impl Ledger {
-    pub(in crate::sim) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
+    pub(in crate::sim) fn after(&mut self, moment: &Moment<'_>, counters: &Counters) -> Verdict {
         let Moment { now, config, event, after, before, .. } = moment;
         if before.reads_paused || after.reads_paused {
             self.paused_at = *now;
         }
+        if *now >= self.look || after.queued > self.sums.queued {
+            self.look_at_all(moment)?;
+        }
+        if matches!(event, Event::Purge) {
+            let left = self.entries.iter().find(|entry| !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives a purge");
+        }
+        if let Event::Cancel(seq) = event {
+            let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
+            demand!(25, left.is_none(), "{left:?} survives its cancellation");
+        }
+        self.counts(after, counters)?;
+        let limits = &config.outbox;
+        let Limited { messages, bytes } = self.sums.limited;
+        let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
+        demand!(22, within, "{messages} messages and {bytes} bytes");
+        Ok(())
+    }
+
+    /// Looks at every message: which should have ended, and which may be queued again.
+    fn look_at_all(&mut self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, after, .. } = moment;
         let mut sums = Sums::default();
         let mut late = 0;
+        let mut look = Instant::from_nanos(u64::MAX);
         // A message that should have ended.
         let mut wrong = None;
         for entry in &self.entries {
@@ -23,7 +48,13 @@ impl Ledger {
             if wrong.is_none() && self.is_over(moment, entry) {
                 wrong = Some(entry);
             }
+            look = look.min(entry.expires.unwrap_or(look));
+            if let Place::Awaiting(since) = entry.place {
+                look = look.min(since + config.outbox.ack_timeout);
+            }
         }
+        debug_assert_eq!(sums, self.sums, "a change was left out of the sums");
+        self.look = look;
         let again = after.queued.saturating_sub(sums.queued);
         demand!(26, again == late || again == 0, "{again} are queued again, {late} are late");
         if again == 0 && late > 0 && after.phase == Stage::Open {
@@ -37,22 +68,8 @@ impl Ledger {
             demand!(25, false, "{wrong:?} outlives its time at {now}");
         }
         if again > 0 {
-            sums = self.queue_again(moment);
+            self.queue_again(moment);
         }
-        if matches!(event, Event::Purge) {
-            let left = self.entries.iter().find(|entry| !entry.written);
-            demand!(25, left.is_none(), "{left:?} survives a purge");
-        }
-        if let Event::Cancel(seq) = event {
-            let left = self.entries.iter().find(|entry| entry.seq == seq.get() && !entry.written);
-            demand!(25, left.is_none(), "{left:?} survives its cancellation");
-        }
-        self.counts(after, &sums)?;
-        self.limited = sums.limited;
-        let limits = &config.outbox;
-        let Limited { messages, bytes } = sums.limited;
-        let within = messages <= limits.max_messages && bytes <= limits.max_bytes;
-        demand!(22, within, "{messages} messages and {bytes} bytes");
         Ok(())
     }
 
@@ -79,20 +96,17 @@ impl Ledger {
         since.max(self.paused_at) + moment.config.outbox.ack_timeout <= moment.now
     }
 
-    /// Queues again what has waited too long, and adds up anew.
-    fn queue_again(&mut self, moment: &Moment<'_>) -> Sums {
-        let mut sums = Sums::default();
+    /// Queues again what has waited too long.
+    fn queue_again(&mut self, moment: &Moment<'_>) {
         for index in 0..self.entries.len() {
             if self.is_late(moment, &self.entries[index]) {
-                self.entries[index].place = Place::Queued;
+                self.sums.put_at(Place::Queued, &mut self.entries[index]);
             }
-            sums.add(&self.entries[index]);
         }
-        sums
     }
 
-    fn counts(&self, after: &Glance, sums: &Sums) -> Verdict {
-        let counters = &after.counters;
+    fn counts(&self, after: &Glance, counters: &Counters) -> Verdict {
+        let sums = &self.sums;
         let ended = counters.flushed
             + counters.acknowledged
             + counters.uncertain
