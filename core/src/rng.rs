@@ -70,9 +70,9 @@ impl Rng {
     pub(crate) fn within(&mut self, low: u64, high: u64) -> u64 {
         let draw = self.next();
         let Some(span) = high.checked_sub(low) else { return low };
-        let scaled = (u128::from(draw) * (u128::from(span) + 1)) >> 64;
-        // The product's upper half is at most `span`, which fits.
-        low + u64::try_from(scaled).unwrap_or(span)
+        // Times one more than the span, which may not fit itself. What is left is at most `span`.
+        let scaled = u128::from(draw) * u128::from(span) + u128::from(draw);
+        low + (scaled >> 64) as u64
     }
 }
 
