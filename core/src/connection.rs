@@ -266,6 +266,8 @@ impl<D: Dialect> Connection<D> {
         if !matches!(self.phase, Phase::Closed) && self.outbox.take_writable(&self.config) {
             self.output.notify(Notice::Writable);
         }
+        // It is asked for at once, and more than once.
+        self.timers.settle();
     }
 
     /// The next thing to do. After [`Action::Wait`] the answer stays the same until the next

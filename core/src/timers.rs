@@ -123,12 +123,14 @@ impl Timers {
     }
 
     /// The earliest deadline, and what it is for.
+    #[inline]
     pub(crate) fn earliest(&self) -> Option<(Instant, Timer)> {
         let (first, which) = if self.exact { (self.first, self.which) } else { self.search() };
         which.map(|timer| (Instant::from_nanos(first), timer))
     }
 
     /// The same, remembered: the common case is that nothing earlier was armed or disarmed.
+    #[inline]
     pub(crate) fn settle(&mut self) -> Option<(Instant, Timer)> {
         if !self.exact {
             (self.first, self.which) = self.search();
@@ -137,6 +139,7 @@ impl Timers {
         self.which.map(|timer| (Instant::from_nanos(self.first), timer))
     }
 
+    #[inline(never)]
     fn search(&self) -> (u64, Option<Timer>) {
         let mut found = (OFF, None);
         for timer in Timer::ALL {
