@@ -1,6 +1,5 @@
 //! The wrapper: every event and action passes through the model.
 
-use alloc::collections::VecDeque;
 use alloc::format;
 
 use super::delays::Delays;
@@ -10,6 +9,7 @@ use super::ledger::Ledger;
 use super::liveness::Liveness;
 use super::offer::Offer;
 use super::opening::Opening;
+use super::seen::Seen;
 use super::spare::Spare;
 use super::story::Story;
 use super::wire::Wire;
@@ -44,8 +44,7 @@ pub struct Checked<D> {
     pub(super) config: Option<Config>,
     pub(super) now: Instant,
     pub(super) glance: Glance,
-    /// Actions that the model has seen and `poll` has not given yet.
-    pub(super) seen: VecDeque<Action>,
+    pub(super) seen: Seen,
     /// What the message at hand is written as.
     pub(super) offer: Option<Offer>,
     pub(super) drained: bool,
@@ -72,7 +71,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             now,
             glance: Glance::of(&inner),
             offer: None,
-            seen: VecDeque::new(),
+            seen: Seen::new(),
             drained: false,
             wire: Wire::new(),
             story: Story::new(),
@@ -91,6 +90,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 now,
                 config,
                 event: &Event::Tick,
+                transport: None,
                 result: &Ok(Accepted::Done),
                 before: &glance,
                 due: &glance,
@@ -131,6 +131,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
     }
 
     /// As [`Connection::poll`].
+    #[inline]
     pub fn poll(&mut self) -> Action {
         let action = self.inner.poll();
         if self.violation.is_none() {
@@ -177,9 +178,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         &self.inner
     }
 
+    #[inline]
     fn note(&mut self, verdict: Verdict) {
-        if let Err(violation) = verdict {
-            self.violation.get_or_insert(violation);
+        if let Err(broken) = verdict {
+            self.violation.get_or_insert(*broken);
         }
     }
 
@@ -235,20 +237,23 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
         self.now = now;
         demand!(14, self.inner.now == now, "{event:?} at {now} left the time {}", self.inner.now);
-        let moment = Moment { now, config, event, result, before, due, after };
+        let transport = event_transport(event);
+        let moment = Moment { now, config, event, transport, result, before, due, after };
         if let Some(ticked) = ticked {
             self.compare(&moment, ticked)?;
         }
         let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
-            && event_transport(event).is_some_and(|id| self.wire.hears(id));
+            && transport.is_some_and(|id| self.wire.hears(id));
         // Pings that waited for the control frames' credit may come together.
         self.liveness.begin(self.drained && self.wire.controls() < 64);
         self.drained = false;
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
-        self.ledger.heard(now, meaning.as_ref());
-        self.wire.heard(meaning.as_ref());
-        self.inbox.event(&moment, meaning);
+        if let Some(meaning) = meaning {
+            self.ledger.heard(now, &meaning);
+            self.wire.heard(&meaning);
+            self.inbox.event(&moment, meaning);
+        }
         if let Event::Send(message) = event {
             let offer = self.offer.take();
             self.ledger.offered(&moment, message, offer)?;
@@ -305,16 +310,27 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
 
     /// Takes the new actions, which begin at `old`.
     fn actions(&mut self, moment: &Moment<'_>, event: Option<&Event>, old: usize) -> Verdict {
-        let fresh = || self.seen.range(old..);
-        let id = event.and_then(event_transport);
+        // Lent, as the config is.
+        let seen = core::mem::replace(&mut self.seen, Seen::new());
+        let verdict = self.take_all(moment, event, &seen.waiting()[old..]);
+        self.seen = seen;
+        verdict
+    }
+
+    fn take_all(
+        &mut self,
+        moment: &Moment<'_>,
+        event: Option<&Event>,
+        fresh: &[Action],
+    ) -> Verdict {
+        let id = moment.transport;
         // The event may name a transport that was dialled by what was due before it.
         let dialled = |action: &Action| matches!(action, Action::Dial { transport, .. } if Some(*transport) == id);
         let mut pending = event.is_some();
-        let split = id.and_then(|_| fresh().position(dialled)).map_or(0, |at| at + 1);
+        let split = id.and_then(|_| fresh.iter().position(dialled)).map_or(0, |at| at + 1);
         let is_dial = |action: &Action| matches!(action, Action::Dial { .. });
-        let by_hand = moment.is_reconnect().then(|| fresh().rposition(is_dial)).flatten();
-        let seen = core::mem::take(&mut self.seen);
-        for (at, action) in seen.range(old..).enumerate() {
+        let by_hand = moment.is_reconnect().then(|| fresh.iter().rposition(is_dial)).flatten();
+        for (at, action) in fresh.iter().enumerate() {
             if pending && at == split {
                 pending = false;
                 self.take(moment)?;
@@ -340,7 +356,6 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         if pending {
             self.take(moment)?;
         }
-        self.seen = seen;
         Ok(())
     }
 
@@ -390,8 +405,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let deadline = self.inner.timers.earliest();
         let was = self.glance.deadline;
         demand!(15, was == deadline, "poll changed the deadline {was:?} to {deadline:?}");
-        if let Some(expected) = self.seen.pop_front() {
-            demand!(24, expected == *action, "{action:?} came, {expected:?} was next");
+        if let Some(expected) = self.seen.next() {
+            demand!(24, expected == action, "{action:?} came, {expected:?} was next");
             return Ok(());
         }
         match action {
@@ -414,8 +429,11 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 self.drained = true;
                 let wait = until.zip(*why);
                 demand!(15, wait == deadline, "{action:?}, but the deadline is {deadline:?}");
-                let again = self.inner.poll();
-                demand!(33, again == *action, "{action:?}, then {again:?}");
+                match self.inner.poll() {
+                    Action::Wait { until: again, why: reason }
+                        if again == *until && reason == *why => {}
+                    again => demand!(33, false, "{action:?}, then {again:?}"),
+                }
                 let open = self.glance.phase == Stage::Open && self.story.is_open();
                 if open && self.wire.admits() && !self.liveness.holds_data() {
                     let held = self.opening.is_held();

@@ -7,7 +7,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::checker::{Checked, event_transport};
+use super::checker::Checked;
 use super::glance::{Glance, Stage};
 use super::offer::Offer;
 use super::{Moment, Verdict, demand, violation};
@@ -86,8 +86,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
 
     /// Compares with the connection that was given a tick instead of the event.
     pub(super) fn compare(&self, moment: &Moment<'_>, ticked: &mut Connection<D>) -> Verdict {
-        let Moment { event, result, .. } = moment;
-        let id = event_transport(event);
+        let Moment { event, transport: id, result, .. } = *moment;
         match result {
             Ok(Accepted::Stale) => {
                 ticked.output.counters.stale_events += 1;

@@ -7,7 +7,6 @@ use super::fingerprint::Fingerprint;
 use super::{Moment, Verdict, demand};
 use crate::action::Action;
 use crate::config::{Backoff, CloseRule, Config, Jitter};
-use crate::error::Accepted;
 use crate::event::{DialError, Event, RetryChoice};
 use crate::frame::{Frame, code};
 use crate::notice::{Advice, Notice, Reason, State};
@@ -50,6 +49,7 @@ impl Delays {
         *self = Self { attempts: 0, failures: 0, nominal: 0, last: Some(0), ..self.clone() };
     }
 
+    #[inline]
     pub(super) fn event(&mut self, moment: &Moment<'_>) {
         if let (Event::Retry { choice: RetryChoice::After(delay), .. }, true) =
             (moment.event, moment.done())
@@ -63,7 +63,28 @@ impl Delays {
 
     /// `stable` says whether the counter may have been reset; `manual`, whether this is the dial
     /// of a manual reconnect.
+    #[inline]
     pub(super) fn action(
+        &mut self,
+        now: Instant,
+        action: &Action,
+        config: &Config,
+        stable: bool,
+        manual: bool,
+        suspended: bool,
+    ) -> Verdict {
+        let matters = matches!(
+            action,
+            Action::Dial { .. }
+                | Action::Notify(Notice::Retrying { .. } | Notice::StateChanged { .. })
+        );
+        if !matters {
+            return Ok(());
+        }
+        self.told(now, action, config, stable, manual, suspended)
+    }
+
+    fn told(
         &mut self,
         now: Instant,
         action: &Action,
@@ -188,28 +209,39 @@ impl Delays {
         Ok(())
     }
 
-    pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
-        let Moment { now, config, event, after, due, .. } = moment;
+    #[inline]
+    pub(super) fn after(&self, moment: &Moment<'_>) -> Verdict {
+        let Moment { now, config, event, after, .. } = moment;
         let over = matches!(after.phase, Stage::Closing | Stage::Closed);
         if !over && let (Some(since), Some(most)) = (self.down, config.retry.max_outage) {
             let until = since + most;
             demand!(13, *now < until, "down at {now}, past {until}");
         }
-        if !matches!(moment.result, Ok(Accepted::Done)) {
-            return Ok(());
+        let may_be_fatal = matches!(
+            event,
+            Event::DialFailed { .. }
+                | Event::Received { frame: Frame::Close(_), .. }
+                | Event::Violated { .. }
+                | Event::Retry { .. }
+        );
+        if may_be_fatal && moment.done() {
+            demand!(13, over || !fatal(moment), "{event:?} was survived: {:?}", after.phase);
         }
-        // What must end here, judged by the phase that the event found.
-        let fatal = if let Event::DialFailed { failure, .. } = event {
-            let first = config.connect.fail_fast && due.state == State::Connecting;
-            first || is_fatal(config, &Reason::DialFailed(failure.clone()))
-        } else if let Event::Received { frame: Frame::Close(close), .. } = event {
-            due.phase == Stage::Open && is_fatal(config, &Reason::PeerClosed(close.clone()))
-        } else {
-            matches!(event, Event::Violated { .. } if due.phase == Stage::Open)
-                || matches!(event, Event::Retry { choice: RetryChoice::Stop, .. })
-        };
-        demand!(13, over || !fatal, "{event:?} was survived: {:?}", after.phase);
         Ok(())
+    }
+}
+
+/// Whether the event must end the connection, judged by the phase that it found.
+fn fatal(moment: &Moment<'_>) -> bool {
+    let Moment { config, event, due, .. } = moment;
+    if let Event::DialFailed { failure, .. } = event {
+        let first = config.connect.fail_fast && due.state == State::Connecting;
+        first || is_fatal(config, &Reason::DialFailed(failure.clone()))
+    } else if let Event::Received { frame: Frame::Close(close), .. } = event {
+        due.phase == Stage::Open && is_fatal(config, &Reason::PeerClosed(close.clone()))
+    } else {
+        matches!(event, Event::Violated { .. } if due.phase == Stage::Open)
+            || matches!(event, Event::Retry { choice: RetryChoice::Stop, .. })
     }
 }
 

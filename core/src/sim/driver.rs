@@ -231,6 +231,7 @@ impl<D: Dialect + Clone + PartialEq> Driver<D> {
     ///
     /// # Errors
     /// Those of [`Connection::handle`](crate::Connection::handle).
+    #[inline]
     pub fn handle(&mut self, event: Event) -> Result<Accepted, Rejected> {
         self.stats.events += 1;
         if let Some(tape) = &mut self.tape {
@@ -242,6 +243,7 @@ impl<D: Dialect + Clone + PartialEq> Driver<D> {
     }
 
     /// Takes one action.
+    #[inline]
     pub fn poll(&mut self) -> Action {
         let action = self.connection.poll();
         if let Some(tape) = &mut self.tape {

@@ -35,21 +35,19 @@ impl Inbox {
     }
 
     /// Takes what a frame was found to mean.
-    pub(super) fn event(&mut self, moment: &Moment<'_>, meaning: Option<Meaning>) {
+    pub(super) fn event(&mut self, moment: &Moment<'_>, meaning: Meaning) {
         let (payload, id) = match meaning {
-            Some(Meaning::Message { payload, id }) => (payload, id),
-            Some(Meaning::Unreadable { payload, .. } | Meaning::Admission { payload, .. }) => {
+            Meaning::Message { payload, id } => (payload, id),
+            Meaning::Unreadable { payload, .. } | Meaning::Admission { payload, .. } => {
                 (payload, None)
             }
-            Some(Meaning::Messages(payloads)) => {
+            Meaning::Messages(payloads) => {
                 for payload in payloads {
                     self.expect(moment, payload, None);
                 }
                 return;
             }
-            Some(Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck) | None => {
-                return;
-            }
+            Meaning::Ping | Meaning::Pong | Meaning::Ack { .. } | Meaning::BadAck => return,
         };
         self.expect(moment, payload, id);
     }
@@ -75,6 +73,7 @@ impl Inbox {
         self.expected.push_back(Notice::Message(message));
     }
 
+    #[inline]
     pub(super) fn action(&mut self, action: &Action) -> Verdict {
         if let Action::Notify(notice @ (Notice::Message(_) | Notice::Duplicate { .. })) = action {
             let expected = self.expected.pop_front();
@@ -83,6 +82,7 @@ impl Inbox {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn after(&self, counters: &Counters) -> Verdict {
         demand!(28, self.expected.is_empty(), "{:?} was not told", self.expected);
         let counted = (counters.received, counters.duplicates);

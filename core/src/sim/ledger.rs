@@ -189,8 +189,16 @@ impl Ledger {
     }
 
     /// Puts what was never written in the order that the application wants.
+    #[inline]
     pub(super) fn reordered(&mut self, moment: &Moment<'_>) {
-        let (Event::Reorder(names), true) = (moment.event, moment.done()) else { return };
+        if let Event::Reorder(names) = moment.event
+            && moment.done()
+        {
+            self.reorder(names);
+        }
+    }
+
+    fn reorder(&mut self, names: &[Seq]) {
         let unsent = |entry: &Entry| !entry.written && !entry.ahead;
         let mut places = Vec::new();
         let mut rest: Vec<Entry> = Vec::new();
@@ -211,9 +219,6 @@ impl Ledger {
 
     /// The next to be written.
     fn next(&self) -> Option<usize> {
-        if self.sums.queued == 0 {
-            return None;
-        }
         let ahead = self.sums.ahead > 0;
         let next = |entry: &Entry| entry.place == Place::Queued && entry.ahead == ahead;
         self.entries.iter().position(next)
@@ -236,8 +241,8 @@ impl Ledger {
     }
 
     /// Notes what the peer says of an acknowledgement.
-    pub(super) fn heard(&mut self, now: Instant, meaning: Option<&Meaning>) {
-        let Some(Meaning::Ack { id, cumulative }) = meaning else { return };
+    pub(super) fn heard(&mut self, now: Instant, meaning: &Meaning) {
+        let Meaning::Ack { id, cumulative } = meaning else { return };
         // What was never written cannot have arrived.
         if self.largest_id.is_none_or(|largest| *id > largest) {
             return;
@@ -254,8 +259,18 @@ impl Ledger {
         }
     }
 
+    #[inline]
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
-        let Action::Notify(notice) = action else { return Ok(()) };
+        match action {
+            Action::Notify(notice) => self.told(moment, action, notice),
+            Action::Dial { .. }
+            | Action::Abort { .. }
+            | Action::Write { .. }
+            | Action::Wait { .. } => Ok(()),
+        }
+    }
+
+    fn told(&mut self, moment: &Moment<'_>, action: &Action, notice: &Notice) -> Verdict {
         match notice {
             Notice::Flushed { seq, id } => {
                 let entry = self.take(*seq, *id, action)?;
@@ -333,12 +348,7 @@ impl Ledger {
         }
     }
 
-    fn take(
-        &mut self,
-        seq: Seq,
-        id: Option<u64>,
-        action: &Action,
-    ) -> Result<Entry, super::Violation> {
+    fn take(&mut self, seq: Seq, id: Option<u64>, action: &Action) -> Result<Entry, super::Broken> {
         let index = self.entries.iter().position(|entry| entry.seq == seq.get());
         let entry = index.and_then(|index| self.entries.remove(index));
         let entry = entry.ok_or_else(|| {
@@ -406,7 +416,12 @@ impl Ledger {
     }
 
     /// Whether something could be written now that is not.
+    #[inline]
     pub(super) fn withheld(&self, wire: &Wire, config: &Config, held: bool) -> Verdict {
+        if self.sums.queued == 0 { Ok(()) } else { self.holds_back(wire, config, held) }
+    }
+
+    fn holds_back(&self, wire: &Wire, config: &Config, held: bool) -> Verdict {
         let Some(next) = self.next().map(|next| &self.entries[next]) else { return Ok(()) };
         if held && !next.ahead {
             return Ok(());

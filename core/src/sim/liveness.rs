@@ -113,6 +113,7 @@ impl Liveness {
     }
 
     /// What follows from the event itself. `heard` says that it came from an open transport.
+    #[inline]
     pub(super) fn event(&mut self, moment: &Moment<'_>, heard: bool, meaning: Option<&Meaning>) {
         let Moment { now, event, before, .. } = *moment;
         self.probes = false;
@@ -228,9 +229,19 @@ impl Liveness {
         !self.paused && self.open.as_ref().is_some_and(|open| open.probe.is_some() || open.unsure)
     }
 
+    #[inline]
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) -> Verdict {
+        if let Action::Notify(
+            notice @ (Notice::Dead { .. } | Notice::Warning(_) | Notice::StateChanged { .. }),
+        ) = action
+        {
+            return self.told(moment, notice);
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, moment: &Moment<'_>, notice: &Notice) -> Verdict {
         let Moment { now, config, .. } = *moment;
-        let Action::Notify(notice) = action else { return Ok(()) };
         // What is due comes before a pause or its end.
         let paused = moment.before.reads_paused;
         if let Notice::Dead { silence, why } = notice {
@@ -310,10 +321,12 @@ impl Liveness {
     }
 
     /// An event comes; `drained` says whether nothing waits to be written.
+    #[inline]
     pub(super) fn begin(&mut self, drained: bool) {
         self.burst = drained.then_some(0);
     }
 
+    #[inline]
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, result, before, after, .. } = *moment;
         if let (Event::Tick, Ok(_), Some((was, _))) = (event, result, before.deadline)
@@ -337,9 +350,10 @@ impl Liveness {
             return Ok(());
         }
         let heartbeat = &config.heartbeat;
-        let until = open.silent + heartbeat.interval + open.patience + open.late;
-        let watched = open.style != Style::Off;
-        demand!(20, !watched || now < until, "silent since {} at {now}, past {until}", open.silent);
+        if open.style != Style::Off {
+            let until = open.silent + heartbeat.interval + open.patience + open.late;
+            demand!(20, now < until, "silent since {} at {now}, past {until}", open.silent);
+        }
         if let Some(limit) = heartbeat.stale_after {
             let until = open.data + limit;
             demand!(20, now < until, "no data since {} at {now}, past {until}", open.data);

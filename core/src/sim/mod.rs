@@ -61,6 +61,7 @@ pub mod reference;
 mod scenario;
 #[cfg(feature = "proptest")]
 mod script;
+mod seen;
 mod server;
 mod session;
 mod setup;
@@ -74,6 +75,7 @@ mod weather;
 mod wire;
 mod world;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -99,7 +101,7 @@ use glance::Glance;
 
 use crate::config::Config;
 use crate::error::{Accepted, Rejected};
-use crate::event::Event;
+use crate::event::{Event, TransportId};
 use crate::time::Instant;
 
 /// The invariants by number and name, and how each is read here where its name leaves that open.
@@ -277,13 +279,22 @@ impl fmt::Display for Violation {
 impl core::error::Error for Violation {}
 
 /// What each part of the model answers.
-type Verdict = Result<(), Violation>;
+type Verdict = Result<(), Broken>;
+
+/// A violation is large, and so rare that a pointer to it costs less: every answer is looked at.
+type Broken = Box<Violation>;
+
+impl From<Broken> for Violation {
+    fn from(broken: Broken) -> Self {
+        *broken
+    }
+}
 
 /// Finds the violation that is meant.
 #[cold]
-fn violation(invariant: u8, detail: String) -> Violation {
+fn violation(invariant: u8, detail: String) -> Broken {
     let entry = INVARIANTS.iter().find(|(number, _, _)| *number == invariant);
-    Violation { invariant, name: entry.map_or("unknown", |(_, name, _)| name), detail }
+    Box::new(Violation { invariant, name: entry.map_or("unknown", |(_, name, _)| name), detail })
 }
 
 /// Demands a condition.
@@ -303,6 +314,8 @@ struct Moment<'a> {
     now: Instant,
     config: &'a Config,
     event: &'a Event,
+    /// The transport that it names.
+    transport: Option<TransportId>,
     result: &'a Result<Accepted, Rejected>,
     /// Before the event.
     before: &'a Glance,

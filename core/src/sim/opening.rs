@@ -28,6 +28,7 @@ impl Opening {
         self.since.is_some()
     }
 
+    #[inline]
     pub(super) fn action(&mut self, moment: &Moment<'_>, action: &Action) {
         if let Action::Notify(Notice::StateChanged { to, .. }) = action {
             let holds = *to == State::Open && moment.config.opening.hold;
@@ -35,6 +36,7 @@ impl Opening {
         }
     }
 
+    #[inline]
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, due, .. } = moment;
         if moment.done() && matches!(event, Event::Release { .. } | Event::Refuse { .. }) {

@@ -136,6 +136,7 @@ impl Story {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { after, before, event, .. } = moment;
         demand!(34, after.state == self.state, "told {}, is {}", self.state, after.state);

@@ -96,7 +96,7 @@ mod tests {
         let mut choices = Choices::from_seed(11);
         let mut ticks = Ticks::default();
         let mut plain: Vec<Option<u128>> = alloc::vec![None; 40];
-        for order in 0..crate::testing::rounds(2_000).into() {
+        for order in 0..crate::testing::rounds(2_000) {
             let client = choices.below(40) as usize;
             if choices.chance(300) {
                 plain[client] = None;

@@ -81,6 +81,7 @@ impl Wire {
         to.optional(*lingers);
     }
 
+    #[inline]
     pub(super) fn id(&self) -> Option<TransportId> {
         self.live.as_ref().map(|live| live.id)
     }
@@ -101,11 +102,16 @@ impl Wire {
     }
 
     /// Takes what an event says of a transport; returns the indices of data now flushed.
-    pub(super) fn event(
+    #[inline]
+    pub(super) fn event(&mut self, moment: &Moment<'_>) -> Result<Option<Flushed>, super::Broken> {
+        moment.transport.map_or(Ok(None), |id| self.told(moment, id))
+    }
+
+    fn told(
         &mut self,
         moment: &Moment<'_>,
-    ) -> Result<Option<Flushed>, super::Violation> {
-        let Some(id) = super::checker::event_transport(moment.event) else { return Ok(None) };
+        id: TransportId,
+    ) -> Result<Option<Flushed>, super::Broken> {
         if *moment.result != Ok(Accepted::Done) {
             if let Event::Opened { .. } = moment.event
                 && self.knows(id)
@@ -157,6 +163,7 @@ impl Wire {
         Ok(None)
     }
 
+    #[inline]
     pub(super) fn action(&mut self, now: Instant, action: &Action) -> Verdict {
         match action {
             Action::Dial { transport, .. } => {
@@ -220,8 +227,8 @@ impl Wire {
     }
 
     /// Notes whether the peer says that it takes messages.
-    pub(super) fn heard(&mut self, meaning: Option<&Meaning>) {
-        if let (Some(live), Some(Meaning::Admission { admits, .. })) = (&mut self.live, meaning) {
+    pub(super) fn heard(&mut self, meaning: &Meaning) {
+        if let (Some(live), Meaning::Admission { admits, .. }) = (&mut self.live, meaning) {
             (live.admits, live.answered) = (*admits, true);
         }
     }
@@ -268,6 +275,7 @@ impl Wire {
     }
 
     /// How many control frames are unflushed.
+    #[inline]
     pub(super) fn controls(&self) -> usize {
         self.live.as_ref().map_or(0, |live| live.controls)
     }
@@ -280,6 +288,7 @@ impl Wire {
         })
     }
 
+    #[inline]
     pub(super) fn after(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, after, .. } = moment;
         // One that is open already is not late.

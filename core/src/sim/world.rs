@@ -392,7 +392,7 @@ where
     fn restless(&self, client: usize, what: &str) -> Failure {
         let status = self.clients[client].driver.status();
         let detail = alloc::format!("{what}: {status:?} at {}", self.now);
-        self.failure(client, violation(37, detail))
+        self.failure(client, *violation(37, detail))
     }
 
     fn failure(&self, client: usize, violation: Violation) -> Failure {

@@ -10,6 +10,7 @@ use crate::status::Counters;
 use crate::time::Instant;
 
 impl Ledger {
+    #[inline]
     pub(in crate::sim) fn after(&mut self, moment: &Moment<'_>, counters: &Counters) -> Verdict {
         let Moment { now, config, event, after, before, .. } = moment;
         if before.reads_paused || after.reads_paused {
@@ -106,7 +107,6 @@ impl Ledger {
     }
 
     fn counts(&self, after: &Glance, counters: &Counters) -> Verdict {
-        let sums = &self.sums;
         let ended = counters.flushed
             + counters.acknowledged
             + counters.uncertain
@@ -116,8 +116,24 @@ impl Ledger {
         let held = (after.queued + after.in_flight) as u64;
         let accepted = counters.accepted;
         demand!(25, accepted == ended + held, "{accepted} accepted, {ended} ended, {held} held");
-        let pairs = [
-            ("accepted", accepted, self.last_seq),
+        let pairs = self.pairs(after, counters);
+        if pairs.iter().any(|(_, counted, seen)| counted != seen) {
+            for (what, counted, seen) in pairs {
+                demand!(25, counted == seen, "{what}: counted {counted}, seen {seen}");
+            }
+        }
+        let unsent = self.sums.unsent;
+        let buffered = after.buffered_amount;
+        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
+        Ok(())
+    }
+
+    /// What was counted there and what was seen here.
+    #[inline]
+    fn pairs(&self, after: &Glance, counters: &Counters) -> [(&'static str, u64, u64); 11] {
+        let sums = &self.sums;
+        [
+            ("accepted", counters.accepted, self.last_seq),
             ("flushed", counters.flushed, self.flushed),
             ("acknowledged", counters.acknowledged, self.acknowledged),
             ("uncertain", counters.uncertain, self.uncertain),
@@ -128,14 +144,7 @@ impl Ledger {
             ("queued", after.queued as u64, sums.queued as u64),
             ("in flight", after.in_flight as u64, (self.entries.len() - sums.queued) as u64),
             ("bytes", after.outbox_bytes as u64, sums.bytes as u64),
-        ];
-        for (what, counted, seen) in pairs {
-            demand!(25, counted == seen, "{what}: counted {counted}, seen {seen}");
-        }
-        let unsent = sums.unsent;
-        let buffered = after.buffered_amount;
-        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
-        Ok(())
+        ]
     }
 
     /// After a write: the count of resends, which `poll` raises.

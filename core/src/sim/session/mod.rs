@@ -100,7 +100,7 @@ impl CheckedSession {
             } else {
                 Err(violation(50, format!("a call does not come to an end: {:?}", tail(&seen))))
             };
-            self.violation = verdict.err();
+            self.violation = verdict.err().map(Violation::from);
         }
         answer
     }
@@ -137,7 +137,7 @@ impl CheckedSession {
             let again = self.session.clone().poll(&mut Tap::new(door));
             if again != output.0 {
                 let detail = format!("{:?}, then {again:?}", output.0);
-                self.violation = Some(violation(51, detail));
+                self.violation = Some(*violation(51, detail));
             }
         }
         output.0
@@ -235,7 +235,7 @@ impl CheckedSession {
         let known = self.session.unlisten(subscriber);
         if known != self.model.unlistened(subscriber) && self.violation.is_none() {
             let detail = format!("subscriber {subscriber} was known: {known}");
-            self.violation = Some(violation(44, detail));
+            self.violation = Some(*violation(44, detail));
         }
         known
     }

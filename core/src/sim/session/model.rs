@@ -26,7 +26,7 @@ use crate::requests::{Correlation, Request, RequestId};
 use crate::session::{
     Decision, Flushes, Output, RequestError, SessionConfig, SessionStatus, Unconfirmed, Unrouted,
 };
-use crate::sim::{Verdict, Violation, demand, violation};
+use crate::sim::{Broken, Verdict, demand, violation};
 use crate::subscriptions::{News, Subscription, SubscriptionId, SubscriptionRejected, Told};
 use crate::time::{Duration, Instant};
 
@@ -504,7 +504,7 @@ impl Model {
 }
 
 /// A close is the application's, and so is what calls it off.
-fn called_off() -> Violation {
+fn called_off() -> Broken {
     violation(49, "a transport was given up while the connection closed".into())
 }
 

@@ -394,7 +394,7 @@ impl SessionScenario {
                 return Ok(());
             }
         }
-        Err(violation(50, format!("{TOO_MANY} polls do not come to an end")))
+        Err(*violation(50, format!("{TOO_MANY} polls do not come to an end")))
     }
 
     fn poll(&mut self) -> Output {

@@ -7,7 +7,7 @@ use super::super::Seen;
 use super::{Glimpse, Model, called_off};
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, TransportId};
-use crate::sim::{Verdict, Violation, demand, violation};
+use crate::sim::{Broken, Verdict, demand, violation};
 use crate::time::Instant;
 
 impl Model {
@@ -51,7 +51,7 @@ impl Model {
         }
     }
 
-    fn unasked(&self, event: &Event) -> Violation {
+    fn unasked(&self, event: &Event) -> Broken {
         let number = if matches!(event, Event::Send(_) | Event::Release { .. }) { 45 } else { 49 };
         violation(number, format!("the connection was told {event:?} by {:?}", self.order))
     }
@@ -78,7 +78,7 @@ impl Model {
         &mut self,
         message: &Outgoing,
         result: &Result<Accepted, Rejected>,
-    ) -> Result<bool, Violation> {
+    ) -> Result<bool, Broken> {
         let seq = match result {
             Ok(Accepted::Message(seq)) => Some(*seq),
             Ok(Accepted::Done | Accepted::Stale) | Err(_) => None,

@@ -48,7 +48,7 @@ impl SessionScenario {
             self.serve(&config)?;
         }
         let (status, session) = (self.base.driver.status(), self.session.status());
-        Err(violation(52, format!("not at rest at {}: {session:?}, {status:?}", self.now())))
+        Err(*violation(52, format!("not at rest at {}: {session:?}, {status:?}", self.now())))
     }
 
     /// More than any request or subscription of a setup takes.
