@@ -2,7 +2,7 @@
 
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
+use core::cmp::Reverse;
 
 use super::client::Happening;
 use super::ticks::Ticks;
@@ -14,48 +14,25 @@ use crate::time::Instant;
 /// most are planned anew before they come, and would lie in the heap until then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Planned>,
+    /// Keys. The heap gives the greatest first, and the earliest is wanted.
+    heap: BinaryHeap<Reverse<u128>>,
     order: u64,
     slots: Vec<Option<Happening>>,
     free: Vec<usize>,
     ticks: Ticks,
 }
 
-/// When something happens, and where it lies.
-#[derive(Clone, Copy, Debug)]
-struct Planned {
-    /// The time in the upper half, and in the lower one the order in which it was planned: one
-    /// number is compared without a branch.
-    key: u128,
-    slot: usize,
-}
+/// The bits of a key for the slot where the happening lies, and for the order in which it was
+/// planned. Above them stands the time: one number says what comes first, and is compared without a
+/// branch.
+const SLOT: u32 = 28;
+const ORDER: u32 = 36;
 
 /// The time in a key.
 fn time(key: u128) -> Instant {
     // The upper half has 64 bits.
-    Instant::from_nanos((key >> 64) as u64)
+    Instant::from_nanos((key >> (ORDER + SLOT)) as u64)
 }
-
-// The heap gives the greatest first, and the earliest is wanted. No two keys are equal.
-impl Ord for Planned {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key)
-    }
-}
-
-impl PartialOrd for Planned {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Planned {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Planned {}
 
 impl Queue {
     pub(super) fn push(&mut self, at: Instant, what: Happening) {
@@ -69,18 +46,24 @@ impl Queue {
                 self.slots.len() - 1
             }
         };
-        let key = self.key(at);
-        self.heap.push(Planned { key, slot });
+        let key = self.key(at, slot);
+        self.heap.push(Reverse(key));
     }
 
-    fn key(&mut self, at: Instant) -> u128 {
+    fn key(&mut self, at: Instant, slot: usize) -> u128 {
         self.order += 1;
-        u128::from(at.as_nanos()) << 64 | u128::from(self.order)
+        // Neither comes near its end: that would take hours, and more memory than there is.
+        assert!(
+            self.order >> ORDER == 0 && slot >> SLOT == 0,
+            "more happens than can be told apart"
+        );
+        let order = self.order << SLOT | slot as u64;
+        u128::from(at.as_nanos()) << (ORDER + SLOT) | u128::from(order)
     }
 
     /// Plans a client's tick, whatever was planned before.
     pub(super) fn plan_tick(&mut self, client: usize, at: Instant) {
-        let key = self.key(at);
+        let key = self.key(at, 0);
         self.ticks.set(client, key);
     }
 
@@ -98,26 +81,21 @@ impl Queue {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(Instant, Happening)> {
         let tick = self.ticks.first();
-        if self.heap.peek().is_none_or(|planned| tick < planned.key) {
+        if self.heap.peek().is_none_or(|Reverse(key)| tick < *key) {
             let at = Some(time(tick)).filter(|at| comes(*at))?;
             let client = self.ticks.whose();
             self.ticks.clear(client);
             return Some((at, Happening::Tick { client }));
         }
-        let (at, slot) = self.first()?;
-        self.slots[slot].take().map(|what| (at, what))
-    }
-
-    /// When the next one lies in the heap, and where, which is free now.
-    fn first(&mut self) -> Option<(Instant, usize)> {
-        let planned = self.heap.pop()?;
-        self.free.push(planned.slot);
-        Some((time(planned.key), planned.slot))
+        let Reverse(key) = self.heap.pop()?;
+        let slot = (key & ((1 << SLOT) - 1)) as usize;
+        self.free.push(slot);
+        self.slots[slot].take().map(|what| (time(key), what))
     }
 
     /// When the next one happens.
     pub(super) fn next(&self) -> Option<Instant> {
-        let first = self.heap.peek().map_or(u128::MAX, |planned| planned.key);
+        let first = self.heap.peek().map_or(u128::MAX, |Reverse(key)| *key);
         Some(time(first.min(self.ticks.first()))).filter(|at| comes(*at))
     }
 }
