@@ -40,6 +40,7 @@ pub(super) struct Glance {
 }
 
 impl Glance {
+    #[inline]
     pub(super) fn of<D: Dialect>(connection: &Connection<D>) -> Self {
         Self {
             state: connection.state(),

@@ -107,6 +107,7 @@ where
         self.plan_tick(client);
     }
 
+    #[inline]
     pub(super) fn plan_tick(&mut self, client: usize) {
         let of = &mut self.clients[client];
         let Some(deadline) = of.deadline() else { return };
@@ -242,11 +243,16 @@ where
 
     // --- from the driver to the server --------------------------------------------------------
 
+    #[inline]
     pub(super) fn plan_flush(&mut self, client: usize) {
-        let Some(wire) = &mut self.clients[client].wire else { return };
-        if wire.unflushed.is_empty() || wire.flushing {
-            return;
+        let wire = self.clients[client].wire.as_ref();
+        if wire.is_some_and(|wire| !wire.unflushed.is_empty() && !wire.flushing) {
+            self.plan_first_flush(client);
         }
+    }
+
+    fn plan_first_flush(&mut self, client: usize) {
+        let Some(wire) = &mut self.clients[client].wire else { return };
         wire.flushing = true;
         let (transport, stalled) = (wire.transport, wire.stalled);
         let mut at = self.now;

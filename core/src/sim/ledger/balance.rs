@@ -5,7 +5,7 @@ use crate::config::Class;
 use crate::event::Event;
 use crate::sim::entry::{Entry, Limited, Place, Sums};
 use crate::sim::glance::{Glance, Stage};
-use crate::sim::{Moment, Verdict, demand};
+use crate::sim::{Broken, Moment, Verdict, demand, violation};
 use crate::status::Counters;
 use crate::time::Instant;
 
@@ -106,6 +106,7 @@ impl Ledger {
         }
     }
 
+    #[inline]
     fn counts(&self, after: &Glance, counters: &Counters) -> Verdict {
         let ended = counters.flushed
             + counters.acknowledged
@@ -116,35 +117,19 @@ impl Ledger {
         let held = (after.queued + after.in_flight) as u64;
         let accepted = counters.accepted;
         demand!(25, accepted == ended + held, "{accepted} accepted, {ended} ended, {held} held");
-        let pairs = self.pairs(after, counters);
-        if pairs.iter().any(|(_, counted, seen)| counted != seen) {
-            for (what, counted, seen) in pairs {
-                demand!(25, counted == seen, "{what}: counted {counted}, seen {seen}");
-            }
-        }
-        let unsent = self.sums.unsent;
-        let buffered = after.buffered_amount;
-        demand!(25, buffered == unsent, "buffered amount {buffered}, seen {unsent}");
-        Ok(())
-    }
-
-    /// What was counted there and what was seen here.
-    #[inline]
-    fn pairs(&self, after: &Glance, counters: &Counters) -> [(&'static str, u64, u64); 11] {
         let sums = &self.sums;
-        [
-            ("accepted", counters.accepted, self.last_seq),
-            ("flushed", counters.flushed, self.flushed),
-            ("acknowledged", counters.acknowledged, self.acknowledged),
-            ("uncertain", counters.uncertain, self.uncertain),
-            ("expired", counters.expired, self.expired),
-            ("dropped", counters.dropped, self.dropped),
-            ("cancelled", counters.cancelled, self.cancelled),
-            ("rejected", counters.rejected, self.rejected),
-            ("queued", after.queued as u64, sums.queued as u64),
-            ("in flight", after.in_flight as u64, (self.entries.len() - sums.queued) as u64),
-            ("bytes", after.outbox_bytes as u64, sums.bytes as u64),
-        ]
+        agree("accepted", accepted, self.last_seq)?;
+        agree("flushed", counters.flushed, self.flushed)?;
+        agree("acknowledged", counters.acknowledged, self.acknowledged)?;
+        agree("uncertain", counters.uncertain, self.uncertain)?;
+        agree("expired", counters.expired, self.expired)?;
+        agree("dropped", counters.dropped, self.dropped)?;
+        agree("cancelled", counters.cancelled, self.cancelled)?;
+        agree("rejected", counters.rejected, self.rejected)?;
+        agree("queued", after.queued as u64, sums.queued as u64)?;
+        agree("in flight", after.in_flight as u64, (self.entries.len() - sums.queued) as u64)?;
+        agree("bytes", after.outbox_bytes as u64, sums.bytes as u64)?;
+        agree("buffered amount", after.buffered_amount as u64, sums.unsent as u64)
     }
 
     /// After a write: the count of resends, which `poll` raises.
@@ -152,4 +137,14 @@ impl Ledger {
         demand!(25, counted == self.resent, "{counted} resends counted, {} seen", self.resent);
         Ok(())
     }
+}
+
+#[inline]
+fn agree(what: &str, counted: u64, seen: u64) -> Verdict {
+    if counted == seen { Ok(()) } else { Err(disagreement(what, counted, seen)) }
+}
+
+#[cold]
+fn disagreement(what: &str, counted: u64, seen: u64) -> Broken {
+    violation(25, alloc::format!("{what}: counted {counted}, seen {seen}"))
 }
