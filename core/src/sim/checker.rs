@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Accepted, Rejected};
-use crate::event::Event;
+use crate::event::{Event, Outgoing};
 use crate::frame::{Frame, Payload};
 use crate::notice::{Notice, State};
 use crate::time::Instant;
@@ -45,7 +45,7 @@ pub struct Checked<D> {
     pub(super) now: Instant,
     pub(super) glance: Glance,
     pub(super) seen: Seen,
-    /// What the message at hand is written as.
+    /// What the message at hand is written as, if there is a place for it.
     pub(super) offer: Option<Offer>,
     pub(super) drained: bool,
     pub(super) wire: Wire,
@@ -111,9 +111,10 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             return self.inner.handle(now, event);
         }
         self.offer = None;
-        if let Event::Send(message) = &event {
-            let context = self.ledger.context(now.max(self.now), self.inner.config(), message);
-            self.offer = Some(Offer::new(&mut self.dialect, message.payload.clone(), context));
+        if let Event::Send(message) = &event
+            && (message.ahead || self.ledger.has_place(&self.inner.config().outbox))
+        {
+            self.offer = Some(self.offer_of(now.max(self.now), message));
         }
         let taken = self.must_be_taken(now, &event);
         let mut shadow = (!taken).then(|| self.spare.copy(&self.inner));
@@ -255,7 +256,11 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             self.inbox.event(&moment, meaning);
         }
         if let Event::Send(message) = event {
-            let offer = self.offer.take();
+            let mut offer = self.offer.take();
+            // What was refused for want of any place need not be known.
+            if offer.is_none() && !matches!(result, Err(Rejected::QueueFull(_))) {
+                offer = Some(self.offer_of(now, message));
+            }
             self.ledger.offered(&moment, message, offer)?;
             // Of room for what goes ahead nobody is told.
             if matches!(result, Err(Rejected::QueueFull(_))) && !message.ahead {
@@ -265,6 +270,12 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         self.ledger.reordered(&moment);
         self.delays.event(&moment);
         self.follow(&moment, Some(event))
+    }
+
+    /// What a message would be written as.
+    fn offer_of(&mut self, now: Instant, message: &Outgoing) -> Offer {
+        let context = self.ledger.context(now, self.inner.config(), message);
+        Offer::new(&mut self.dialect, message.payload.clone(), context)
     }
 
     /// What a data frame means, if it was taken for reading.

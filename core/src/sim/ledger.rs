@@ -14,10 +14,10 @@ use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
 use crate::action::Action;
 use crate::config::{Class, Config, Outbox as Limits, Overflow};
-use crate::dialect::{Encoded, Encoding, Meaning};
-use crate::error::{Accepted, EncodeError, Rejected};
+use crate::dialect::{Encoding, Meaning};
+use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
-use crate::frame::{Frame, Payload};
+use crate::frame::Frame;
 use crate::notice::{Doubt, DropReason, Fate, Notice, State};
 use crate::time::Instant;
 
@@ -90,12 +90,18 @@ impl Ledger {
         messages < limits.max_messages && bytes.saturating_add(size) <= limits.max_bytes
     }
 
+    /// Whether a message finds a place, if it is small enough.
+    pub(super) fn has_place(&self, limits: &Limits) -> bool {
+        self.sums.limited.messages < limits.max_messages
+    }
+
     /// Whether one more may wait that goes ahead.
     pub(super) fn has_ahead_room(&self) -> bool {
         self.sums.ahead < MAX_AHEAD
     }
 
-    /// Takes a message that was offered.
+    /// Takes a message that was offered. What it would be written as is not asked for where it was
+    /// refused for want of room, and there is no place whatever its size.
     pub(super) fn offered(
         &mut self,
         moment: &Moment<'_>,
@@ -104,15 +110,17 @@ impl Ledger {
     ) -> Verdict {
         let Moment { config, result, due, .. } = moment;
         let limits = &config.outbox;
-        let Some(Offer { class, size, encoded }) = offer else {
-            return Err(violation(25, alloc::format!("{message:?} was not looked at")));
-        };
         let ahead = message.ahead;
-        let full = if ahead { !self.has_ahead_room() } else { !self.has_room(size, limits) };
+        let size = offer.as_ref().map(|offer| offer.size);
+        let fits = |size| if ahead { self.has_ahead_room() } else { self.has_room(size, limits) };
+        let full = size.map_or(!self.has_place(limits), |size| !fits(size));
         let down = matches!(due.phase, Stage::Idle | Stage::Waiting | Stage::Dialing);
         let rejected = match result {
             Ok(Accepted::Message(seq)) => {
-                return self.accepted(moment, *seq, message, encoded, class);
+                let Some(offer) = offer else {
+                    return Err(violation(25, alloc::format!("{message:?} was not looked at")));
+                };
+                return self.accepted(moment, *seq, message, offer);
             }
             Ok(other) => return Err(violation(25, alloc::format!("a message was {other:?}"))),
             Err(rejected) => rejected,
@@ -123,16 +131,16 @@ impl Ledger {
                 (ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait)) && full
             }
             Rejected::NotOpen(_) => ahead && down,
-            Rejected::TooLarge { .. } => size > limits.max_bytes,
+            Rejected::TooLarge { .. } => size.is_some_and(|size| size > limits.max_bytes),
             Rejected::Closed(_) => {
                 matches!(due.phase, Stage::Closing | Stage::Closed)
                     || due.ready_state == crate::notice::ReadyState::Closing
                         && !(ahead && (down || due.held))
             }
-            Rejected::Unencodable { .. } => match &encoded {
-                Ok(encoded) => class == Class::Acknowledged && encoded.id.is_none(),
+            Rejected::Unencodable { .. } => offer.is_some_and(|offer| match offer.encoded {
+                Ok(encoded) => offer.class == Class::Acknowledged && encoded.id.is_none(),
                 Err(_) => true,
-            },
+            }),
             Rejected::NotQueued(_) | Rejected::InvalidClose(_) | Rejected::Busy(_) => false,
         };
         demand!(30, cause, "{rejected:?} without cause");
@@ -153,10 +161,10 @@ impl Ledger {
         moment: &Moment<'_>,
         seq: Seq,
         message: &Outgoing,
-        encoded: Result<Encoded, (Payload, EncodeError)>,
-        class: Class,
+        offer: Offer,
     ) -> Verdict {
         let Moment { now, config, due, .. } = moment;
+        let Offer { class, encoded, .. } = offer;
         let open = due.phase == Stage::Open;
         demand!(41, open || !message.ahead, "{message:?} goes ahead while {:?}", due.phase);
         demand!(22, !message.ahead || self.has_ahead_room(), "{message:?} is one too many");
