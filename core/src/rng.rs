@@ -50,6 +50,7 @@ impl Rng {
         Self { state }
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> u64 {
         let s = &mut self.state;
         let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
@@ -67,6 +68,7 @@ impl Rng {
     ///
     /// Widening multiplication: the bias is below 2^-64 × range, and exactly one draw is made, so
     /// that a trace replays whatever the range.
+    #[inline]
     pub(crate) fn within(&mut self, low: u64, high: u64) -> u64 {
         let draw = self.next();
         let Some(span) = high.checked_sub(low) else { return low };

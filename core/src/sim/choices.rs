@@ -47,6 +47,7 @@ impl<'a> Choices<'a> {
     }
 
     /// A number from 0 on below `limit`, evenly; 0 if `limit` is 0.
+    #[inline]
     pub fn below(&mut self, limit: u64) -> u64 {
         match &mut self.source {
             Source::Seed(rng) => rng.within(0, limit.saturating_sub(1)),
@@ -85,11 +86,13 @@ impl<'a> Choices<'a> {
     }
 
     /// Whether something happens that happens `per_mille` times in a thousand.
+    #[inline]
     pub fn chance(&mut self, per_mille: u16) -> bool {
         per_mille > 0 && self.below(1_000) < u64::from(per_mille)
     }
 
     /// A duration from `shortest` to `longest`, both included; `shortest` if the range is empty.
+    #[inline]
     pub fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
         let (low, high) = (nanos(shortest), nanos(longest));
         if high <= low {

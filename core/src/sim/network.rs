@@ -111,15 +111,15 @@ where
     pub(super) fn plan_tick(&mut self, client: usize) {
         let of = &mut self.clients[client];
         let Some(deadline) = of.deadline() else { return };
-        let at = deadline.max(self.now);
+        let mut at = deadline.max(self.now);
         if self.queue.tick(client).is_some_and(|tick| tick <= at) {
             return;
         }
-        let mut late = core::mem::take(&mut of.late);
+        at = at + core::mem::take(&mut of.late);
         if !self.weather.late.is_zero() {
-            late = late.saturating_add(self.network.between(Duration::ZERO, self.weather.late));
+            at = at + self.network.between(Duration::ZERO, self.weather.late);
         }
-        self.queue.plan_tick(client, at + late);
+        self.queue.plan_tick(client, at);
     }
 
     /// Plans it whatever was planned before.
@@ -430,7 +430,10 @@ where
 
     /// When something arrives that is sent now and must not overtake what arrives at `earliest`.
     fn arrival(&mut self, earliest: Instant) -> Instant {
-        let delay = self.delay();
-        (self.now + delay).max(earliest)
+        let mut at = self.now + self.weather.latency;
+        if !self.weather.jitter.is_zero() {
+            at = at + self.network.between(Duration::ZERO, self.weather.jitter);
+        }
+        at.max(earliest)
     }
 }

@@ -35,6 +35,7 @@ fn time(key: u128) -> Instant {
 }
 
 impl Queue {
+    #[inline]
     pub(super) fn push(&mut self, at: Instant, what: Happening) {
         let slot = match self.free.pop() {
             Some(slot) => {
