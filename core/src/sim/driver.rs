@@ -56,6 +56,17 @@ pub struct Stats {
 impl Stats {
     /// Adds another run's.
     pub fn add(&mut self, other: &Stats) {
+        self.change(other, |own, other| *own += other);
+    }
+
+    /// What was met since the same run had met this.
+    #[must_use]
+    pub fn since(mut self, earlier: &Stats) -> Stats {
+        self.change(earlier, |own, earlier| *own -= earlier);
+        self
+    }
+
+    fn change(&mut self, other: &Stats, change: impl Fn(&mut u64, u64)) {
         let Stats {
             events,
             actions,
@@ -74,22 +85,22 @@ impl Stats {
             pongs,
             closed,
         } = other;
-        self.events += events;
-        self.actions += actions;
-        self.dials += dials;
-        self.opened += opened;
-        self.writes += writes;
-        self.dead += dead;
-        self.jumps += jumps;
-        self.undelivered += undelivered;
-        self.flushed += flushed;
-        self.acknowledged += acknowledged;
-        self.messages += messages;
-        self.duplicates += duplicates;
-        self.rejected += rejected;
-        self.suspended += suspended;
-        self.pongs += pongs;
-        self.closed += closed;
+        change(&mut self.events, *events);
+        change(&mut self.actions, *actions);
+        change(&mut self.dials, *dials);
+        change(&mut self.opened, *opened);
+        change(&mut self.writes, *writes);
+        change(&mut self.dead, *dead);
+        change(&mut self.jumps, *jumps);
+        change(&mut self.undelivered, *undelivered);
+        change(&mut self.flushed, *flushed);
+        change(&mut self.acknowledged, *acknowledged);
+        change(&mut self.messages, *messages);
+        change(&mut self.duplicates, *duplicates);
+        change(&mut self.rejected, *rejected);
+        change(&mut self.suspended, *suspended);
+        change(&mut self.pongs, *pongs);
+        change(&mut self.closed, *closed);
     }
 
     fn told(&mut self, notice: &Notice) {
