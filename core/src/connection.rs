@@ -284,6 +284,7 @@ impl<D: Dialect> Connection<D> {
                 return Action::Write { transport: id, index, frame };
             }
             if matches!(self.phase, Phase::Open)
+                && self.outbox.queued() > 0
                 && transport.takes_data()
                 // After a jump the link may well be dead: what is written now might be lost.
                 && (!self.heartbeat.is_probing() || self.reads_paused)

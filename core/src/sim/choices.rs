@@ -105,6 +105,7 @@ impl<'a> Choices<'a> {
     }
 
     /// One of several, each as often as its weight says; the first if none weighs anything.
+    #[inline]
     pub fn weighted(&mut self, weights: &[u16]) -> usize {
         let total = weights.iter().map(|weight| u64::from(*weight)).sum();
         let mut left = self.below(total);
