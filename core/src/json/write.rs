@@ -21,26 +21,25 @@ pub(crate) fn digits(number: u64) -> usize {
 }
 
 /// `00` to `99`.
-const PAIRS: &[u8; 200] = b"\
+const PAIRS: &str = "\
     0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
     5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 pub(crate) fn push_number(out: &mut String, mut number: u64) {
     // At most 20 digits. Two at a time, the last ones first.
-    let mut text = [b'0'; 20];
-    let mut start = text.len();
-    for pair in text.rchunks_exact_mut(2) {
-        let at = (number % 100) as usize * 2;
-        pair.copy_from_slice(&PAIRS[at..at + 2]);
-        start -= 2;
+    let mut pairs = [0; 10];
+    let mut count = 0;
+    while number >= 100 {
+        pairs[count] = (number % 100) as usize;
         number /= 100;
-        if number == 0 {
-            start += usize::from(at < 20);
-            break;
-        }
+        count += 1;
     }
-    // Digits are ASCII.
-    out.push_str(core::str::from_utf8(&text[start..]).unwrap_or_default());
+    // What is left is below 100, and begins with no zero.
+    let first = number as usize * 2;
+    out.push_str(&PAIRS[first + usize::from(number < 10)..first + 2]);
+    for pair in pairs[..count].iter().rev() {
+        out.push_str(&PAIRS[pair * 2..pair * 2 + 2]);
+    }
 }
 
 /// How a byte is written that does not stand for itself (RFC 8259 §7): by a backslash and this
