@@ -110,11 +110,6 @@ impl Ledger {
     ) -> Verdict {
         let Moment { config, result, due, .. } = moment;
         let limits = &config.outbox;
-        let ahead = message.ahead;
-        let size = offer.as_ref().map(|offer| offer.size);
-        let fits = |size| if ahead { self.has_ahead_room() } else { self.has_room(size, limits) };
-        let full = size.map_or(!self.has_place(limits), |size| !fits(size));
-        let down = matches!(due.phase, Stage::Idle | Stage::Waiting | Stage::Dialing);
         let rejected = match result {
             Ok(Accepted::Message(seq)) => {
                 let Some(offer) = offer else {
@@ -126,6 +121,11 @@ impl Ledger {
             Err(rejected) => rejected,
         };
         self.rejected += 1;
+        let ahead = message.ahead;
+        let size = offer.as_ref().map(|offer| offer.size);
+        let fits = |size| if ahead { self.has_ahead_room() } else { self.has_room(size, limits) };
+        let full = size.map_or(!self.has_place(limits), |size| !fits(size));
+        let down = matches!(due.phase, Stage::Idle | Stage::Waiting | Stage::Dialing);
         let cause = match rejected {
             Rejected::QueueFull(_) => {
                 (ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait)) && full

@@ -369,6 +369,7 @@ impl Liveness {
         Ok(())
     }
 
+    #[inline]
     fn closing(&mut self, moment: &Moment<'_>) -> Verdict {
         let Moment { now, config, event, after, .. } = *moment;
         let over = matches!(after.phase, Stage::Closing | Stage::Closed);

@@ -47,7 +47,9 @@ impl<D: Dialect + Clone + PartialEq> Spare<D> {
 /// Makes one queue equal to another. Often it is.
 pub(crate) fn copy_queue<T: Clone + PartialEq>(to: &mut VecDeque<T>, from: &VecDeque<T>) {
     if from.is_empty() {
-        to.clear();
+        if !to.is_empty() {
+            to.clear();
+        }
     } else if *to != *from {
         to.clone_from(from);
     }
