@@ -122,7 +122,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let after = Glance::of(&self.inner);
         let before = core::mem::replace(&mut self.glance, after);
         let verdict = self.lend(|checked, config| {
-            checked.judge(now, config, &event, &result, shadow.as_deref_mut(), &before, &after)
+            checked.judge(now, config, &event, &result, shadow.as_deref_mut(), [&before, &after])
         });
         self.note(verdict);
         if let Some(shadow) = shadow {
@@ -202,8 +202,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         event: &Event,
         result: &Result<Accepted, Rejected>,
         shadow: Option<&mut Connection<D>>,
-        before: &Glance,
-        after: &Glance,
+        [before, after]: [&Glance; 2],
     ) -> Verdict {
         let backwards = time < self.now;
         let now = self.now.max(time);
@@ -443,7 +442,13 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 match self.inner.poll() {
                     Action::Wait { until: again, why: reason }
                         if again == *until && reason == *why => {}
-                    again => demand!(33, false, "{action:?}, then {again:?}"),
+                    again @ (Action::Wait { .. }
+                    | Action::Dial { .. }
+                    | Action::Write { .. }
+                    | Action::Abort { .. }
+                    | Action::Notify(_)) => {
+                        demand!(33, false, "{action:?}, then {again:?}");
+                    }
                 }
                 let open = self.glance.phase == Stage::Open && self.story.is_open();
                 if open && self.wire.admits() && !self.liveness.holds_data() {
