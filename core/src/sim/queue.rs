@@ -25,8 +25,18 @@ pub(super) struct Queue {
 /// The bits of a key for the slot where the happening lies, and for the order in which it was
 /// planned. Above them stands the time: one number says what comes first, and is compared without a
 /// branch.
-const SLOT: u32 = 28;
-const ORDER: u32 = 36;
+const SLOT: u32 = 32;
+const ORDER: u32 = 32;
+
+/// Each part has room: no machine holds 2^32 happenings, and the order is numbered anew in time.
+fn key(at: Instant, order: u64, slot: usize) -> u128 {
+    u128::from(at.as_nanos()) << (ORDER + SLOT) | u128::from(order << SLOT | slot as u64)
+}
+
+/// Where the happening lies.
+fn slot(key: u128) -> usize {
+    (key & ((1 << SLOT) - 1)) as usize
+}
 
 /// The time in a key.
 fn time(key: u128) -> Instant {
@@ -52,14 +62,30 @@ impl Queue {
     }
 
     fn key(&mut self, at: Instant, slot: usize) -> u128 {
+        if self.order >> ORDER != 0 {
+            self.renumber();
+        }
+        let key = key(at, self.order, slot);
         self.order += 1;
-        // Neither comes near its end: that would take hours, and more memory than there is.
-        assert!(
-            self.order >> ORDER == 0 && slot >> SLOT == 0,
-            "more happens than can be told apart"
-        );
-        let order = self.order << SLOT | slot as u64;
-        u128::from(at.as_nanos()) << (ORDER + SLOT) | u128::from(order)
+        key
+    }
+
+    /// Numbers what is planned anew, from zero on and in the same order.
+    #[cold]
+    fn renumber(&mut self) {
+        let mut planned: Vec<(u128, Option<usize>)> =
+            self.heap.drain().map(|Reverse(key)| (key, None)).collect();
+        planned.extend(self.ticks.all().map(|(client, key)| (key, Some(client))));
+        planned.sort_unstable();
+        self.order = 0;
+        for (old, client) in planned {
+            let new = key(time(old), self.order, slot(old));
+            self.order += 1;
+            match client {
+                Some(client) => self.ticks.set(client, new),
+                None => self.heap.push(Reverse(new)),
+            }
+        }
     }
 
     /// Plans a client's tick, whatever was planned before.
@@ -89,7 +115,7 @@ impl Queue {
             return Some((at, Happening::Tick { client }));
         }
         let Reverse(key) = self.heap.pop()?;
-        let slot = (key & ((1 << SLOT) - 1)) as usize;
+        let slot = slot(key);
         self.free.push(slot);
         self.slots[slot].take().map(|what| (time(key), what))
     }
@@ -126,6 +152,26 @@ mod tests {
             }
         }
         assert_eq!(order, [3, 1, 4, 5, 0, 2]);
+    }
+
+    #[test]
+    fn the_order_stays_when_it_is_numbered_anew() {
+        let at = Instant::from_millis;
+        let mut queue = Queue { order: (1 << ORDER) - 3, ..Queue::default() };
+        for client in 0..6 {
+            if client % 2 == 0 {
+                queue.push(at(5), Happening::Wake { client });
+            } else {
+                queue.plan_tick(client, at(5));
+            }
+        }
+        queue.push(at(4), Happening::Wake { client: 6 });
+        assert_eq!(queue.order, 7, "what waits is numbered from zero on");
+        let mut order = Vec::new();
+        while let Some((_, what)) = queue.pop() {
+            order.extend(what.client());
+        }
+        assert_eq!(order, [6, 0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

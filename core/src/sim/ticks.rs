@@ -45,6 +45,12 @@ impl Ticks {
         key.filter(|key| *key != NONE)
     }
 
+    /// Every client whose tick is planned, and its key.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, u128)> + '_ {
+        let keys = self.places[self.bottom()..].iter().copied().enumerate();
+        keys.filter(|(_, key)| *key != NONE)
+    }
+
     /// Plans a client's tick, whatever was planned before.
     pub(super) fn set(&mut self, client: usize, key: u128) {
         while client >= self.bottom() {
