@@ -1,7 +1,7 @@
 //! Deliberate faults, one at a time, to see that the invariant checker finds them.
 //!
 //! Nothing of this exists in a build without `--cfg perennial_planted`, which only
-//! `tests/tests/planted.rs` is built with. No feature can turn it on.
+//! `tests/planted.rs` is built with. No feature can turn it on.
 
 use crate::backoff::Delay;
 use crate::config::Jitter;

@@ -45,7 +45,7 @@ pub struct Checked<D> {
     pub(super) now: Instant,
     pub(super) glance: Glance,
     pub(super) seen: Seen,
-    /// What the message at hand is written as, if there is a place for it.
+    /// What the message at hand is written as, unless it queues and there is no place for it.
     pub(super) offer: Option<Offer>,
     pub(super) drained: bool,
     pub(super) wire: Wire,

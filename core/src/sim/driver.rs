@@ -59,10 +59,10 @@ impl Stats {
         self.change(other, |own, other| *own += other);
     }
 
-    /// What was met since the same run had met this.
+    /// What was met since the same run had met this, which is no more in anything.
     #[must_use]
     pub fn since(mut self, earlier: &Stats) -> Stats {
-        self.change(earlier, |own, earlier| *own -= earlier);
+        self.change(earlier, |own, earlier| *own = own.saturating_sub(earlier));
         self
     }
 

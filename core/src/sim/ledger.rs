@@ -43,7 +43,7 @@ pub(super) struct Ledger {
     paused_at: Instant,
     /// What the messages add up to, kept with every change.
     sums: Sums,
-    /// Before this nothing is late, and no lifetime passes.
+    /// Before this nothing is late, no lifetime passes, and nothing that has ended waits to be told.
     look: Instant,
 }
 

@@ -284,12 +284,6 @@ type Verdict = Result<(), Broken>;
 /// A violation is large, and so rare that a pointer to it costs less: every answer is looked at.
 type Broken = Box<Violation>;
 
-impl From<Broken> for Violation {
-    fn from(broken: Broken) -> Self {
-        *broken
-    }
-}
-
 /// Finds the violation that is meant.
 #[cold]
 fn violation(invariant: u8, detail: String) -> Broken {

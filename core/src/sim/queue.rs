@@ -30,6 +30,7 @@ const ORDER: u32 = 32;
 
 /// Each part has room: no machine holds 2^32 happenings, and the order is numbered anew in time.
 fn key(at: Instant, order: u64, slot: usize) -> u128 {
+    debug_assert!(order >> ORDER == 0 && slot as u64 >> SLOT == 0, "{order}, {slot}");
     u128::from(at.as_nanos()) << (ORDER + SLOT) | u128::from(order << SLOT | slot as u64)
 }
 

@@ -7,7 +7,7 @@ use crate::action::Action;
 /// Actions that the model has seen and `poll` has not given yet, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    /// Those that `poll` has given too, until it has given all: so none need be moved.
+    /// Those that `poll` has given too, for a while: so none need be moved.
     actions: Vec<Action>,
     given: usize,
 }
@@ -33,6 +33,11 @@ impl Seen {
     }
 
     pub(super) fn extend(&mut self, actions: impl Iterator<Item = Action>) {
+        // Whoever never polls to the end keeps the room of twice what waits.
+        if self.given > 32 && self.given * 2 > self.actions.len() {
+            self.actions.drain(..self.given);
+            self.given = 0;
+        }
         self.actions.extend(actions);
     }
 
@@ -71,5 +76,18 @@ mod tests {
         assert_eq!(seen.next(), Some(&abort(3)));
         assert_eq!(seen.next(), None);
         assert_eq!(seen.actions, []);
+    }
+
+    #[test]
+    fn what_was_given_is_let_go_though_something_always_waits() {
+        let abort = |id| Action::Abort { transport: TransportId(id) };
+        let mut seen = Seen::new();
+        seen.extend([abort(0)].into_iter());
+        for id in 1..1_000 {
+            seen.extend([abort(id)].into_iter());
+            assert_eq!(seen.next(), Some(&abort(id - 1)));
+            assert_eq!(seen.waiting(), [abort(id)]);
+            assert!(seen.actions.len() < 100, "{} are kept", seen.actions.len());
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Ticks {
         self.places[1]
     }
 
-    /// Whose is the first of all. No two keys are equal.
+    /// Whose is the first of all, if there is one. No two keys are equal.
     pub(super) fn whose(&self) -> usize {
         let mut at = 1;
         while at < self.bottom() {

@@ -54,7 +54,7 @@ impl Ledger {
                 look = look.min(since + config.outbox.ack_timeout);
             }
         }
-        debug_assert_eq!(sums, self.sums, "a change was left out of the sums");
+        demand!(25, sums == self.sums, "the model added up {:?}, and it is {sums:?}", self.sums);
         self.look = look;
         let again = after.queued.saturating_sub(sums.queued);
         demand!(26, again == late || again == 0, "{again} are queued again, {late} are late");

@@ -100,7 +100,7 @@ impl CheckedSession {
             } else {
                 Err(violation(50, format!("a call does not come to an end: {:?}", tail(&seen))))
             };
-            self.violation = verdict.err().map(Violation::from);
+            self.violation = verdict.err().map(|broken| *broken);
         }
         answer
     }
