@@ -63,28 +63,7 @@ impl Delays {
 
     /// `stable` says whether the counter may have been reset; `manual`, whether this is the dial
     /// of a manual reconnect.
-    #[inline]
     pub(super) fn action(
-        &mut self,
-        now: Instant,
-        action: &Action,
-        config: &Config,
-        stable: bool,
-        manual: bool,
-        suspended: bool,
-    ) -> Verdict {
-        let matters = matches!(
-            action,
-            Action::Dial { .. }
-                | Action::Notify(Notice::Retrying { .. } | Notice::StateChanged { .. })
-        );
-        if !matters {
-            return Ok(());
-        }
-        self.told(now, action, config, stable, manual, suspended)
-    }
-
-    fn told(
         &mut self,
         now: Instant,
         action: &Action,
