@@ -55,18 +55,27 @@ fn time(work: impl FnOnce() -> Result<(), Fault>) -> Result<Duration, Fault> {
     Ok(start.elapsed())
 }
 
-/// Bare `tungstenite` reads the frames.
-pub(crate) fn bare() -> Result<Cost, Fault> {
+fn read_by_bare(batch: usize) -> Result<Cost, Fault> {
     let memory = Memory::open();
     let mut socket = WebSocket::from_raw_socket(memory.clone(), Role::Client, None);
-    sample(BATCH, &memory, || {
+    sample(batch, &memory, || {
         time(|| {
-            for _ in 0..BATCH {
+            for _ in 0..batch {
                 black_box(socket.read()?);
             }
             Ok(())
         })
     })
+}
+
+/// Bare `tungstenite` reads the frames.
+pub(crate) fn bare() -> Result<Cost, Fault> {
+    read_by_bare(BATCH)
+}
+
+/// The same, with each message alone.
+pub(crate) fn bare_alone() -> Result<Cost, Fault> {
+    read_by_bare(1)
 }
 
 /// Notes that it was called.
