@@ -132,8 +132,8 @@ pub enum Refusal {
     },
     /// The connection is closed, closing or draining.
     Closed,
-    /// The message was to go [ahead](Outgoing::ahead) of everything queued, and no transport is
-    /// open.
+    /// No transport is open, and the message was to go [ahead](Outgoing::ahead) of everything queued,
+    /// or the config's `outbox.while_down` says `refuse`.
     NotOpen,
     /// The dialect cannot write the message.
     Unencodable(EncodeError),
@@ -169,9 +169,7 @@ impl fmt::Display for Refusal {
                 "the message takes {size} bytes and the outbox holds {limit}: raise outbox.max_bytes"
             ),
             Refusal::Closed => f.write_str("the connection takes no more messages: it closes"),
-            Refusal::NotOpen => {
-                f.write_str("no transport is open to go ahead on: send it when one is")
-            }
+            Refusal::NotOpen => f.write_str("no transport is open: send it when one is"),
             Refusal::Unencodable(error) => write!(f, "{error}"),
         }
     }

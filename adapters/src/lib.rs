@@ -449,7 +449,7 @@ pub use perennial_core::{
     Advice, Backoff, ByteString, Bytes, Class, CloseFrame, CloseRule, Closed, ClosedBy, Config,
     ConfigBuilder, ConfigError, Counters, Death, DialError, DialFailure, Duration, Fate,
     HeartbeatStyle, Jitter, Message, Notice, Outgoing, Overflow, Payload, ReadyState, Reason,
-    Rejected, RetryChoice, Seq, State, Status, TransportId, Warning,
+    Rejected, RetryChoice, Seq, State, Status, TransportId, Warning, WhileDown,
 };
 pub use perennial_core::{bus, requests, session, subscriptions};
 #[cfg(any(feature = "blocking", feature = "async"))]

@@ -57,6 +57,12 @@ impl Schedule {
         self.last = 0;
     }
 
+    /// For how many failures in a row a delay was given: how many retries there were, the one that is
+    /// planned included.
+    pub(crate) const fn retries(&self) -> u32 {
+        self.failures
+    }
+
     /// The delay after one more failure; with `at_cap`, the policy's longest.
     pub(crate) fn next(&mut self, config: &Retry, at_cap: bool, advised: Advised) -> Delay {
         self.failures = self.failures.saturating_add(1);

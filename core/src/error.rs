@@ -35,8 +35,8 @@ pub enum Rejected {
     },
     /// The connection is closed, closing or draining.
     Closed(Outgoing),
-    /// The message was to go [ahead](crate::Outgoing::ahead) of everything queued, and no transport
-    /// is open. Send it again when one is.
+    /// No transport is open, and the message was to go [ahead](crate::Outgoing::ahead) of everything
+    /// queued, or the config's `outbox.while_down` says `refuse`. Send it again when one is.
     NotOpen(Outgoing),
     /// The dialect cannot write the message.
     Unencodable {
@@ -83,9 +83,12 @@ impl fmt::Display for Rejected {
                 "the message takes {size} bytes and the outbox holds {limit}: raise outbox.max_bytes"
             ),
             Rejected::Closed(_) => f.write_str("the connection takes no more messages: it closes"),
-            Rejected::NotOpen(_) => {
+            Rejected::NotOpen(message) if message.ahead => {
                 f.write_str("no transport is open to go ahead on: send it when one is")
             }
+            Rejected::NotOpen(_) => f.write_str(
+                "no transport is open: send it when one is, or set outbox.while_down to accept",
+            ),
             Rejected::Unencodable { error, .. } => write!(f, "{error}"),
             Rejected::NotQueued(seq) => {
                 write!(f, "message {seq} cannot be cancelled: it was sent or has ended")

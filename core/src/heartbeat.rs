@@ -18,6 +18,8 @@ pub(crate) enum Pings {
     Protocol,
     /// As the dialect's own.
     Application,
+    /// As protocol pings, each with one of the dialect's beside it that need not be answered.
+    Both,
     /// Not at all: the server pings.
     Server,
     /// Not at all.
@@ -33,10 +35,15 @@ impl Pings {
     ) -> Result<Self, Capability> {
         match style {
             HeartbeatStyle::Protocol if capabilities.protocol_ping => Ok(Pings::Protocol),
-            HeartbeatStyle::Protocol | HeartbeatStyle::Application if dialect_pings => {
+            HeartbeatStyle::Both if capabilities.protocol_ping && dialect_pings => Ok(Pings::Both),
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both
+                if dialect_pings =>
+            {
                 Ok(Pings::Application)
             }
-            HeartbeatStyle::Protocol | HeartbeatStyle::Application => Err(Capability::ProtocolPing),
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both => {
+                Err(Capability::ProtocolPing)
+            }
             HeartbeatStyle::Server => Ok(Pings::Server),
             HeartbeatStyle::Off => Ok(Pings::Off),
         }
@@ -226,7 +233,7 @@ pub(crate) fn patience(config: &Config, pings: Pings) -> Duration {
     let patience = misses.saturating_add(heartbeat.deadline);
     match pings {
         Pings::Server => patience.saturating_add(heartbeat.interval),
-        Pings::Protocol | Pings::Application | Pings::Off => patience,
+        Pings::Protocol | Pings::Application | Pings::Both | Pings::Off => patience,
     }
 }
 
@@ -345,10 +352,14 @@ mod tests {
 
     #[test]
     fn a_missing_capability_is_replaced_or_named() {
-        let style = HeartbeatStyle::Protocol;
-        let choose = |capabilities, own| Pings::choose(style, capabilities, own);
-        assert_eq!(choose(Capabilities::SOCKET, false), Ok(Pings::Protocol));
-        assert_eq!(choose(Capabilities::BROWSER, true), Ok(Pings::Application));
-        assert_eq!(choose(Capabilities::BROWSER, false), Err(Capability::ProtocolPing));
+        let (socket, browser) = (Capabilities::SOCKET, Capabilities::BROWSER);
+        for (style, on_a_socket) in
+            [(HeartbeatStyle::Protocol, Pings::Protocol), (HeartbeatStyle::Both, Pings::Both)]
+        {
+            assert_eq!(Pings::choose(style, socket, true), Ok(on_a_socket));
+            assert_eq!(Pings::choose(style, browser, true), Ok(Pings::Application));
+            assert_eq!(Pings::choose(style, browser, false), Err(Capability::ProtocolPing));
+        }
+        assert_eq!(Pings::choose(HeartbeatStyle::Protocol, socket, false), Ok(Pings::Protocol));
     }
 }

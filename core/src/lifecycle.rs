@@ -204,7 +204,11 @@ impl<D: Dialect> Connection<D> {
             return self.finish(now, policy, reason.code(), false, reason);
         }
         let limited = !planted!(self.output, AttemptsUnlimited);
-        if limited && retry.max_attempts.is_some_and(|most| self.attempts >= most) {
+        let retries = self.schedule.retries();
+        if limited
+            && (retry.max_attempts.is_some_and(|most| self.attempts >= most)
+                || retry.max_retries.is_some_and(|most| retries >= most))
+        {
             let reason = Reason::MaxAttempts(reason.into());
             return self.finish(now, policy, reason.code(), false, reason);
         }

@@ -63,7 +63,7 @@ impl<D: Dialect> Connection<D> {
         self.heartbeat.open(now, pings);
         self.timers.arm(Timer::Stable, now + self.config.retry.stable_after);
         match pings {
-            Pings::Protocol | Pings::Application => {
+            Pings::Protocol | Pings::Application | Pings::Both => {
                 self.timers.arm(Timer::Ping, now + self.config.heartbeat.interval);
             }
             Pings::Server => self.expect_sound(now),
@@ -104,7 +104,9 @@ impl<D: Dialect> Connection<D> {
         }
         match self.heartbeat.pings {
             Pings::Server => self.expect_sound(now),
-            Pings::Protocol | Pings::Application | Pings::Off => self.timers.disarm(Timer::Pong),
+            Pings::Protocol | Pings::Application | Pings::Both | Pings::Off => {
+                self.timers.disarm(Timer::Pong);
+            }
         }
     }
 
@@ -139,7 +141,9 @@ impl<D: Dialect> Connection<D> {
     /// Sends a ping, whatever else is being sent, and plans the next. Says whether it will go out.
     pub(crate) fn ping(&mut self, now: Instant) -> bool {
         let frame = match self.heartbeat.pings {
-            Pings::Protocol | Pings::Server => Some(Frame::Ping(self.heartbeat.ping(now))),
+            Pings::Protocol | Pings::Both | Pings::Server => {
+                Some(Frame::Ping(self.heartbeat.ping(now)))
+            }
             Pings::Application => self.dialect.ping(self.unix_ms(now)).map(|ping| {
                 self.heartbeat.ping(now);
                 Frame::from(ping)
@@ -153,6 +157,12 @@ impl<D: Dialect> Connection<D> {
         };
         if is_noted && !goes_out {
             self.heartbeat.withdraw();
+        }
+        if self.heartbeat.pings == Pings::Both
+            && let Some(ping) = self.dialect.ping(self.unix_ms(now))
+            && let Some(transport) = &mut self.transport
+        {
+            transport.control(Frame::from(ping));
         }
         if self.heartbeat.pings == Pings::Server {
             return goes_out;
@@ -171,7 +181,7 @@ impl<D: Dialect> Connection<D> {
         }
         match self.heartbeat.pings {
             // Open is not alive: ask now, and let the first sound decide.
-            Pings::Protocol | Pings::Application => {
+            Pings::Protocol | Pings::Application | Pings::Both => {
                 if !self.heartbeat.asked {
                     self.ping(now);
                 }
@@ -205,7 +215,7 @@ impl<D: Dialect> Connection<D> {
     fn probe(&mut self, now: Instant) {
         let protocol = self.transport.as_ref().and_then(|transport| transport.capabilities);
         let can = match self.heartbeat.pings {
-            Pings::Protocol | Pings::Application => true,
+            Pings::Protocol | Pings::Application | Pings::Both => true,
             Pings::Server => protocol.is_some_and(|capabilities| capabilities.protocol_ping),
             Pings::Off => false,
         };

@@ -40,7 +40,7 @@ pub enum Reason {
     OpeningTimeout,
     /// The transport lacks something the config needs.
     Incapable(Capability),
-    /// `retry.max_attempts` dials were made.
+    /// `retry.max_attempts` dials were made, or `retry.max_retries` retries.
     MaxAttempts(Box<Reason>),
     /// The outage lasted `retry.max_outage`.
     MaxOutage,

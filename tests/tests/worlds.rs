@@ -91,7 +91,7 @@ fn socket_io(setup: &Setup) -> Config {
     let mut config = setup.config().into_builder();
     config.dialect = DialectConfig::SocketIo(SocketIoConfig::default());
     config.inbox.dedupe = 0;
-    if config.heartbeat.style == HeartbeatStyle::Application {
+    if matches!(config.heartbeat.style, HeartbeatStyle::Application | HeartbeatStyle::Both) {
         config.heartbeat.style = HeartbeatStyle::Server;
     }
     config.build().expect("it keeps the rules")

@@ -101,7 +101,8 @@ fn heartbeat(config: &ConfigBuilder) -> Checked {
     rule(heartbeat.misses <= 1000, "heartbeat.misses", "must be at most 1000")?;
     optional("heartbeat.stale_after", heartbeat.stale_after)?;
     rule(
-        heartbeat.style != HeartbeatStyle::Application || config.dialect.has_heartbeat(),
+        !matches!(heartbeat.style, HeartbeatStyle::Application | HeartbeatStyle::Both)
+            || config.dialect.has_heartbeat(),
         "heartbeat.style",
         "must not be application: the dialect has no heartbeat of its own",
     )
@@ -298,7 +299,9 @@ mod tests {
         assert_eq!(refused(|c| c.heartbeat.deadline = zero), "heartbeat.deadline");
         assert_eq!(refused(|c| c.heartbeat.misses = 1001), "heartbeat.misses");
         assert_eq!(refused(|c| c.heartbeat.stale_after = Some(zero)), "heartbeat.stale_after");
-        assert_eq!(refused(|c| c.heartbeat.style = HeartbeatStyle::Application), "heartbeat.style");
+        for style in [HeartbeatStyle::Application, HeartbeatStyle::Both] {
+            assert_eq!(refused(|c| c.heartbeat.style = style), "heartbeat.style");
+        }
         assert_eq!(refused(|c| c.clock.jump = zero), "clock.jump");
         assert_eq!(refused(|c| c.clock.probe_deadline = zero), "clock.probe_deadline");
         assert_eq!(refused(|c| c.close.timeout = zero), "close.timeout");

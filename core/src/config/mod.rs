@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use sections::{
     Backoff, Class, Clock, Close, CloseRule, ConfigBuilder, Connect, Heartbeat, HeartbeatStyle,
-    Inbox, Jitter, Opening, Outbox, Overflow, Retry,
+    Inbox, Jitter, Opening, Outbox, Overflow, Retry, WhileDown,
 };
 pub(crate) use sections::{default_id_field, is_reserved_field};
 

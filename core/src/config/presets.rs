@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Backoff, Class, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow};
+use super::{Backoff, Class, Config, ConfigBuilder, HeartbeatStyle, Jitter, Overflow, WhileDown};
 use crate::dialect::{
     DialectConfig, EventStreamConfig, HeartbeatFrames, JsonConfig, SocketIoConfig,
 };
@@ -13,8 +13,8 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// JSON with `{"type":PING}` heartbeats and without an envelope.
-fn json_heartbeat(ping: &str, timestamp: bool) -> DialectConfig {
-    DialectConfig::Json(JsonConfig {
+fn json_heartbeat(ping: &str, timestamp: bool) -> JsonConfig {
+    JsonConfig {
         heartbeat: HeartbeatFrames::Json {
             ping: String::from(ping),
             pong: String::from("pong"),
@@ -23,7 +23,7 @@ fn json_heartbeat(ping: &str, timestamp: bool) -> DialectConfig {
         envelope: false,
         acks: false,
         ..JsonConfig::default()
-    })
+    }
 }
 
 /// The same delay each time, however long the outage lasts: once suspended it would be the cap.
@@ -33,9 +33,9 @@ fn back_after(builder: &mut ConfigBuilder, delay: u64) {
     builder.retry.suspend_after = None;
 }
 
-/// The dialect's own ping every 30 s.
-fn every_30_s(builder: &mut ConfigBuilder) {
-    builder.heartbeat.style = HeartbeatStyle::Application;
+/// The dialect's own ping every 30 s; with style `Both` for servers that need not answer it.
+fn every_30_s(builder: &mut ConfigBuilder, style: HeartbeatStyle) {
+    builder.heartbeat.style = style;
     builder.heartbeat.interval = seconds(30);
     // A connection is asked for proof of life at this time, if it has given none: with the first
     // ping, lest one goes out of turn.
@@ -65,10 +65,9 @@ impl Config {
     pub fn manager() -> Self {
         let mut builder = Self::builder();
         back_after(&mut builder, 3);
-        // The first dial counts too.
-        builder.retry.max_attempts = Some(11);
-        every_30_s(&mut builder);
-        builder.dialect = json_heartbeat("ping", false);
+        builder.retry.max_retries = Some(10);
+        every_30_s(&mut builder, HeartbeatStyle::Application);
+        builder.dialect = DialectConfig::Json(json_heartbeat("ping", false));
         Self::known(builder)
     }
 
@@ -85,41 +84,45 @@ impl Config {
         Self::known(builder)
     }
 
-    /// A realtime system: `{"type":"heartbeat","timestamp":ms}` every 30 s, 5 attempts with
-    /// exponential delays from 1 s; the first connect fails fast, and what is sent while down is
-    /// [`Undelivered`](crate::Notice::Undelivered) at once.
+    /// A realtime system: `{"type":"heartbeat","timestamp":ms}` every 30 s, and a protocol ping, which
+    /// is what must be answered; 5 reconnects with exponential delays from 1 s; the first connect fails
+    /// fast; to send while down is an error, [`NotOpen`](crate::Rejected::NotOpen), and what is under
+    /// way when the connection is lost is not sent again; a text that is not JSON comes with a
+    /// [warning](crate::Warning::Unreadable).
     #[must_use]
     pub fn realtime() -> Self {
         let mut builder = Self::builder();
         builder.connect.fail_fast = true;
         builder.retry.backoff = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
-        // The first dial is not repeated, so that those after a loss are the ones that count.
-        builder.retry.max_attempts = Some(5);
-        every_30_s(&mut builder);
+        builder.retry.max_retries = Some(5);
+        every_30_s(&mut builder, HeartbeatStyle::Both);
         builder.outbox.class = Class::Volatile;
-        builder.dialect = json_heartbeat("heartbeat", true);
+        builder.outbox.while_down = WhileDown::Refuse;
+        let dialect = JsonConfig { warn_unreadable: true, ..json_heartbeat("heartbeat", true) };
+        builder.dialect = DialectConfig::Json(dialect);
         Self::known(builder)
     }
 
-    /// A queueing client: `{"type":"ping"}` every 30 s, 5 attempts 5 s apart, messages queued
-    /// while offline; 5 s for an acknowledgement, where the dialect is changed to one that has them.
+    /// A queueing client: `{"type":"ping"}` every 30 s, and a protocol ping, which is what must be
+    /// answered; 5 reconnects 5 s apart; messages queued while offline; 5 s for an acknowledgement, where the dialect is changed to one that has them.
     #[must_use]
     pub fn client() -> Self {
         let mut builder = Self::builder();
         back_after(&mut builder, 5);
-        builder.retry.max_attempts = Some(6);
-        every_30_s(&mut builder);
+        builder.retry.max_retries = Some(5);
+        every_30_s(&mut builder, HeartbeatStyle::Both);
         builder.outbox.ack_timeout = seconds(5);
-        builder.dialect = json_heartbeat("ping", false);
+        builder.dialect = DialectConfig::Json(json_heartbeat("ping", false));
         Self::known(builder)
     }
 
-    /// The basics: the text `ping` every 5 s, back 3 s after a close.
+    /// The basics: the text `ping` every 5 s, and a protocol ping, which is what must be answered; back
+    /// 3 s after a close.
     #[must_use]
     pub fn basics() -> Self {
         let mut builder = Self::builder();
         back_after(&mut builder, 3);
-        builder.heartbeat.style = HeartbeatStyle::Application;
+        builder.heartbeat.style = HeartbeatStyle::Both;
         builder.heartbeat.interval = seconds(5);
         builder.dialect = DialectConfig::text();
         Self::known(builder)
@@ -138,7 +141,7 @@ impl Config {
         builder.retry.backoff = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
         builder.retry.cap = seconds(5);
         builder.retry.jitter = Jitter::Equal;
-        builder.retry.max_attempts = Some(6);
+        builder.retry.max_retries = Some(5);
         builder.heartbeat.style = HeartbeatStyle::Server;
         builder.heartbeat.interval = seconds(25);
         builder.heartbeat.deadline = seconds(20);
@@ -188,6 +191,7 @@ mod tests {
                 panic!("{:?}", preset.dialect);
             };
             assert_eq!((json.envelope, json.acks, json.acknowledge), (false, false, false));
+            assert_eq!(json.warn_unreadable, word == "heartbeat");
             let heartbeat = HeartbeatFrames::Json {
                 ping: String::from(word),
                 pong: String::from("pong"),
@@ -202,15 +206,17 @@ mod tests {
         let every = |config: &Config| config.heartbeat.interval.as_secs();
         let constant = |seconds| Backoff::Constant { base: Duration::from_secs(seconds) };
         let (manager, idle) = (Config::manager(), Config::idle_watch());
-        assert_eq!((every(&manager), manager.retry.max_attempts), (30, Some(11)));
+        assert_eq!((every(&manager), manager.retry.max_retries), (30, Some(10)));
         assert_eq!((&manager.retry.backoff, manager.retry.jitter), (&constant(3), Jitter::None));
         assert_eq!((every(&idle), idle.heartbeat.deadline), (10, seconds(10)));
         assert_eq!((&idle.retry.backoff, idle.retry.jitter), (&constant(4), Jitter::None));
         assert!(idle.heartbeat.quiet_only);
         let (realtime, client) = (Config::realtime(), Config::client());
         assert!(realtime.connect.fail_fast);
-        assert_eq!((every(&realtime), realtime.retry.max_attempts), (30, Some(5)));
-        assert_eq!((every(&client), client.retry.max_attempts), (30, Some(6)));
+        assert_eq!((realtime.retry.jitter, realtime.outbox.class), (Jitter::Full, Class::Volatile));
+        assert_eq!(realtime.outbox.while_down, WhileDown::Refuse);
+        assert_eq!((every(&realtime), realtime.retry.max_retries), (30, Some(5)));
+        assert_eq!((every(&client), client.retry.max_retries), (30, Some(5)));
         assert_eq!((&client.retry.backoff, client.retry.jitter), (&constant(5), Jitter::None));
         let (basics, scripts) = (Config::basics(), Config::scripts());
         assert_eq!((every(&basics), &basics.retry.backoff), (5, &constant(3)));
@@ -219,7 +225,7 @@ mod tests {
         let (socket_io, source) = (Config::socket_io(), Config::event_source());
         let grows = Backoff::Exponential { base: seconds(1), factor_percent: 200 };
         assert_eq!((&socket_io.retry.backoff, socket_io.retry.jitter), (&grows, Jitter::Equal));
-        assert_eq!((socket_io.retry.cap, socket_io.retry.max_attempts), (seconds(5), Some(6)));
+        assert_eq!((socket_io.retry.cap, socket_io.retry.max_retries), (seconds(5), Some(5)));
         assert_eq!((every(&socket_io), socket_io.heartbeat.deadline), (25, seconds(20)));
         assert_eq!(socket_io.heartbeat.style, HeartbeatStyle::Server);
         assert_eq!((&source.retry.backoff, source.retry.jitter), (&constant(3), Jitter::None));
@@ -228,6 +234,19 @@ mod tests {
             (HeartbeatStyle::Off, None)
         );
         assert_eq!(source.heartbeat.stale_after, None);
+    }
+
+    #[test]
+    fn a_ping_must_be_answered_where_the_server_is_known_to_do_so() {
+        for (preset, style) in [
+            (Config::manager(), HeartbeatStyle::Application),
+            (Config::idle_watch(), HeartbeatStyle::Application),
+            (Config::realtime(), HeartbeatStyle::Both),
+            (Config::client(), HeartbeatStyle::Both),
+            (Config::basics(), HeartbeatStyle::Both),
+        ] {
+            assert_eq!(preset.heartbeat.style, style);
+        }
     }
 
     #[test]

@@ -96,6 +96,11 @@ pub struct Retry {
     /// How many dials may be made before giving up, the first included; counted anew after a
     /// stable connection. Default unlimited; at least 1.
     pub max_attempts: Option<u32>,
+    /// How many dials may follow upon a failure, a failed dial or a lost connection, before giving up;
+    /// counted anew after a stable connection. The very first dial and one by hand follow upon none,
+    /// so that there are as many retries after the first connect as after a loss. Default unlimited;
+    /// 0 for none at all.
+    pub max_retries: Option<u32>,
     /// How long an outage may last before giving up. Default unlimited.
     #[serde(with = "duration::option")]
     pub max_outage: Option<Duration>,
@@ -131,6 +136,7 @@ impl Default for Retry {
             jitter: Jitter::Full,
             cap: Duration::from_secs(30),
             max_attempts: None,
+            max_retries: None,
             max_outage: None,
             stable_after: Duration::from_secs(10),
             suspend_after: Some(Duration::from_secs(120)),
@@ -265,6 +271,10 @@ pub enum HeartbeatStyle {
     Protocol,
     /// We send the dialect's own pings, such as the text `ping`.
     Application,
+    /// We send both, for servers that want to see the dialect's and may not answer it: a protocol ping
+    /// every server answers (RFC 6455 §5.5.3). As `application` where the transport has no protocol
+    /// pings.
+    Both,
     /// The server pings at least every interval; we answer, and watch for silence.
     Server,
     /// Nobody. A dead link may go unnoticed.
@@ -321,6 +331,8 @@ pub struct Outbox {
     pub max_bytes: usize,
     /// What happens to a message that does not fit.
     pub overflow: Overflow,
+    /// What happens to a message that is offered while no transport is open.
+    pub while_down: WhileDown,
     /// The class of a message that names none.
     pub class: Class,
     /// The lifetime of a message that names none. Default none.
@@ -343,6 +355,7 @@ impl Default for Outbox {
             max_messages: 1024,
             max_bytes: 1 << 20,
             overflow: Overflow::Reject,
+            while_down: WhileDown::Accept,
             class: Class::Queued,
             ttl: None,
             write_credit: 64 << 10,
@@ -365,6 +378,17 @@ pub enum Overflow {
     DropOldest,
     /// It is accepted and dropped at once.
     DropNewest,
+}
+
+/// What happens to a message that is offered while no transport is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhileDown {
+    /// It is accepted. Its class decides: a volatile one is dropped at once, any other waits.
+    #[default]
+    Accept,
+    /// It is given back, whatever its class: [`Rejected::NotOpen`](crate::Rejected::NotOpen).
+    Refuse,
 }
 
 /// How hard a message is tried.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Entry, Outbox, Place};
-use crate::config::{Class, Config, Overflow};
+use crate::config::{Class, Config, Overflow, WhileDown};
 use crate::dialect::{Dialect, Encoding};
 use crate::error::{EncodeError, Rejected};
 use crate::event::{Outgoing, Seq};
@@ -32,6 +32,9 @@ impl Outbox {
         let size = message.payload.len();
         if size > limits.max_bytes {
             return too_large(message, size);
+        }
+        if limits.while_down == WhileDown::Refuse && !open {
+            return Err(Rejected::NotOpen(message));
         }
         let gives_back = matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
         let hopeless = class == Class::Volatile && !open;

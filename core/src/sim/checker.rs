@@ -401,12 +401,17 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         }
     }
 
+    /// Whether this is a ping that must be answered.
     fn is_ping(&self, frame: &Frame) -> bool {
+        matches!(frame, Frame::Ping(_)) || !self.liveness.sends_both() && self.is_own_ping(frame)
+    }
+
+    /// Whether this is a ping of the dialect's.
+    fn is_own_ping(&self, frame: &Frame) -> bool {
         let payload = match frame {
-            Frame::Ping(_) => return true,
             Frame::Text(text) => Payload::Text(text.clone()),
             Frame::Binary(bytes) => Payload::Binary(bytes.clone()),
-            Frame::Pong(_) | Frame::Close(_) => return false,
+            Frame::Ping(_) | Frame::Pong(_) | Frame::Close(_) => return false,
         };
         self.dialect.clone().decode(payload) == Meaning::Ping
     }
@@ -432,6 +437,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     self.ledger.write(*transport, *index, frame, held)?;
                 } else if self.is_ping(frame) {
                     self.liveness.ping()?;
+                } else if self.is_own_ping(frame) {
+                    self.liveness.beside()?;
                 }
                 self.ledger.resends(self.inner.output.counters.resent)
             }

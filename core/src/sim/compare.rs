@@ -11,6 +11,7 @@ use super::checker::Checked;
 use super::glance::{Glance, Stage};
 use super::offer::Offer;
 use super::{Moment, Verdict, demand, violation};
+use crate::config::WhileDown;
 use crate::connection::Connection;
 use crate::dialect::Dialect;
 use crate::error::{Accepted, Rejected};
@@ -65,7 +66,8 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                 let fits = size.is_some_and(|size| {
                     size <= limits.max_bytes && self.ledger.has_room(size, limits)
                 });
-                !leaving && phase != Stage::Closed && fits
+                let down = limits.while_down == WhileDown::Refuse && phase != Stage::Open;
+                !leaving && !down && phase != Stage::Closed && fits
             }
             Event::Tick
             | Event::Cancel(_)

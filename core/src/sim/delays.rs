@@ -127,6 +127,9 @@ impl Delays {
         let retry = &config.retry;
         demand!(13, !is_fatal(config, reason), "{action:?} after what is fatal");
         self.failures += 1;
+        let most = retry.max_retries;
+        let retries = self.failures;
+        demand!(13, most.is_none_or(|most| retries <= most), "retry {retries} of {most:?}");
         let cap = nanos(retry.cap);
         let grown = if suspended { cap } else { formula(&retry.backoff, self.failures).min(cap) };
         let expected = grown.max(self.nominal);

@@ -13,7 +13,7 @@ use super::offer::Offer;
 use super::wire::{Flushed, Wire};
 use super::{Moment, Verdict, demand, violation};
 use crate::action::Action;
-use crate::config::{Class, Config, Outbox as Limits, Overflow};
+use crate::config::{Class, Config, Outbox as Limits, Overflow, WhileDown};
 use crate::dialect::{Encoding, Meaning};
 use crate::error::{Accepted, Rejected};
 use crate::event::{Event, Outgoing, Seq, TransportId};
@@ -130,7 +130,7 @@ impl Ledger {
             Rejected::QueueFull(_) => {
                 (ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait)) && full
             }
-            Rejected::NotOpen(_) => ahead && down,
+            Rejected::NotOpen(_) => down && (ahead || limits.while_down == WhileDown::Refuse),
             Rejected::TooLarge { .. } => size.is_some_and(|size| size > limits.max_bytes),
             Rejected::Closed(_) => {
                 matches!(due.phase, Stage::Closing | Stage::Closed)
@@ -166,7 +166,8 @@ impl Ledger {
         let Moment { now, config, due, .. } = moment;
         let Offer { class, encoded, .. } = offer;
         let open = due.phase == Stage::Open;
-        demand!(41, open || !message.ahead, "{message:?} goes ahead while {:?}", due.phase);
+        let needs_open = message.ahead || config.outbox.while_down == WhileDown::Refuse;
+        demand!(41, open || !needs_open, "{message:?} is taken while {:?}", due.phase);
         demand!(22, !message.ahead || self.has_ahead_room(), "{message:?} is one too many");
         let Ok(encoded) = encoded else {
             return Err(violation(25, alloc::format!("{message:?} cannot be encoded")));

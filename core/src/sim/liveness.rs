@@ -19,6 +19,7 @@ use crate::time::{Duration, Instant};
 pub(super) enum Style {
     Protocol,
     Application,
+    Both,
     Server,
     Off,
 }
@@ -65,8 +66,13 @@ pub(super) struct Liveness {
     open: Option<Open>,
     closing: Option<Instant>,
     drain_until: Option<Instant>,
+    /// Whether the dialect's own pings go beside those that must be answered. So it is until another
+    /// transport opens: what waited is written also after the peer has said goodbye.
+    both: bool,
     /// Pings written since the last event, if nothing waited to be written before it.
     burst: Option<u32>,
+    /// Those of the dialect's that went beside them, likewise.
+    beside: Option<u32>,
     /// Whether the attempt counter may be reset in the event at hand.
     stable: bool,
     /// A probe was made by the event at hand.
@@ -80,7 +86,9 @@ impl Liveness {
             open: None,
             closing: None,
             drain_until: None,
+            both: false,
             burst: Some(0),
+            beside: Some(0),
             stable: false,
             probes: false,
         }
@@ -89,8 +97,9 @@ impl Liveness {
     /// Takes what decides on what comes next.
     pub(super) fn fingerprint(&self, to: &mut Fingerprint) {
         // What is of the event at hand is over.
-        let Self { paused, open, closing, drain_until, burst, stable: _, probes: _ } = self;
-        (paused, burst).hash(to);
+        let Self { paused, open, closing, drain_until, both, burst, beside, stable: _, probes: _ } =
+            self;
+        (paused, both, burst, beside).hash(to);
         to.optional(*closing);
         to.optional(*drain_until);
         let Some(open) = open else { return };
@@ -199,13 +208,20 @@ impl Liveness {
     pub(super) fn opened(&mut self, now: Instant, config: &Config, can: Capabilities, own: bool) {
         let style = match config.heartbeat.style {
             HeartbeatStyle::Protocol if can.protocol_ping => Style::Protocol,
-            HeartbeatStyle::Protocol | HeartbeatStyle::Application if own => Style::Application,
-            HeartbeatStyle::Server => Style::Server,
-            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Off => {
-                Style::Off
+            HeartbeatStyle::Both if can.protocol_ping && own => Style::Both,
+            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both
+                if own =>
+            {
+                Style::Application
             }
+            HeartbeatStyle::Server => Style::Server,
+            HeartbeatStyle::Protocol
+            | HeartbeatStyle::Application
+            | HeartbeatStyle::Both
+            | HeartbeatStyle::Off => Style::Off,
         };
         let heartbeat = &config.heartbeat;
+        self.both = style == Style::Both;
         self.open = Some(Open {
             style,
             patience: heartbeat.interval * heartbeat.misses + heartbeat.deadline,
@@ -320,10 +336,26 @@ impl Liveness {
         Ok(())
     }
 
+    /// Whether the dialect's own pings go beside those that must be answered.
+    pub(super) fn sends_both(&self) -> bool {
+        self.both
+    }
+
+    /// One of the dialect's own was written beside a ping.
+    pub(super) fn beside(&mut self) -> Verdict {
+        if let Some(beside) = &mut self.beside {
+            *beside += 1;
+            let pings = self.burst;
+            demand!(18, Some(*beside) == pings, "{beside} beside {pings:?} pings after one event");
+        }
+        Ok(())
+    }
+
     /// An event comes; `drained` says whether nothing waits to be written.
     #[inline]
     pub(super) fn begin(&mut self, drained: bool) {
         self.burst = drained.then_some(0);
+        self.beside = self.burst;
     }
 
     #[inline]
@@ -410,7 +442,7 @@ impl Open {
 
     fn can_probe(&self) -> bool {
         match self.style {
-            Style::Protocol | Style::Application => true,
+            Style::Protocol | Style::Application | Style::Both => true,
             Style::Server => self.protocol_ping,
             Style::Off => false,
         }

@@ -455,13 +455,11 @@ impl Reference {
     /// The transport or the dial is gone: there will be another dial, or the end.
     fn failed(&mut self, now: Instant, why: Why) {
         self.set(Due::Dial, None);
-        let most = self.config.retry.max_attempts;
+        let retry = &self.config.retry;
+        let over = retry.max_attempts.is_some_and(|most| self.attempts >= most)
+            || retry.max_retries.is_some_and(|most| self.failures >= most);
         let first = self.config.connect.fail_fast && !self.was_open;
-        if why == Why::Fatal
-            || self.draining && self.messages.is_empty()
-            || first
-            || most.is_some_and(|most| self.attempts >= most)
-        {
+        if why == Why::Fatal || self.draining && self.messages.is_empty() || first || over {
             return self.finish();
         }
         self.at = At::Waiting;

@@ -3,7 +3,7 @@
 use super::choices::Choices;
 use crate::{
     Backoff, Class, CloseRule, Config, DialectConfig, Duration, HeartbeatFrames, HeartbeatStyle,
-    Jitter, JsonConfig, Overflow,
+    Jitter, JsonConfig, Overflow, WhileDown,
 };
 
 /// What a config is made of. Every value of it makes a valid one; times are in milliseconds.
@@ -28,6 +28,8 @@ pub struct Setup {
     /// 0 for none.
     pub max_attempts: u8,
     /// 0 for none.
+    pub max_retries: u8,
+    /// 0 for none.
     pub max_outage: u16,
     /// From 0.
     pub stable_after: u8,
@@ -37,7 +39,7 @@ pub struct Setup {
     pub fail_on_suspend: bool,
     /// The longest `Retry-After` that is honoured.
     pub max_retry_after: u16,
-    /// Protocol, application, server, off.
+    /// Protocol, application, server, off, both.
     pub style: u8,
     /// From 1.
     pub interval: u8,
@@ -67,6 +69,8 @@ pub struct Setup {
     pub max_bytes: u8,
     /// Reject, wait, drop oldest, drop newest.
     pub overflow: u8,
+    /// Give back what is offered while no transport is open.
+    pub refuse: bool,
     /// Queued, volatile, acknowledged.
     pub class: u8,
     /// 0 for none.
@@ -120,7 +124,7 @@ impl Setup {
             suspend_after: often_off(c),
             fail_on_suspend: c.chance(500),
             max_retry_after: c.below(2_001) as u16,
-            style: c.below(4) as u8,
+            style: c.below(5) as u8,
             interval: 1 + c.below(200) as u8,
             deadline: 1 + c.below(200) as u8,
             misses: c.below(4) as u8,
@@ -143,6 +147,8 @@ impl Setup {
             acknowledge: c.chance(500),
             hold: c.chance(250),
             opening: 1 + c.below(200) as u8,
+            max_retries: if c.chance(100) { 1 + c.below(6) as u8 } else { 0 },
+            refuse: c.chance(100),
         }
     }
 
@@ -180,6 +186,7 @@ impl Setup {
             _ => Jitter::Decorrelated,
         };
         retry.max_attempts = Some(u32::from(self.max_attempts)).filter(|most| *most > 0);
+        retry.max_retries = Some(u32::from(self.max_retries)).filter(|most| *most > 0);
         retry.max_outage = optional(self.max_outage);
         retry.stable_after = ms(u64::from(self.stable_after));
         retry.suspend_after = optional(self.suspend_after);
@@ -190,12 +197,12 @@ impl Setup {
         retry.close_codes.insert(4002, CloseRule::Retry);
 
         let heartbeat = &mut config.heartbeat;
-        heartbeat.style = match self.style % 4 {
-            0 => HeartbeatStyle::Protocol,
+        heartbeat.style = match self.style % 5 {
             1 if config.dialect.has_heartbeat() => HeartbeatStyle::Application,
-            1 => HeartbeatStyle::Protocol,
             2 => HeartbeatStyle::Server,
-            _ => HeartbeatStyle::Off,
+            3 => HeartbeatStyle::Off,
+            4 if config.dialect.has_heartbeat() => HeartbeatStyle::Both,
+            _ => HeartbeatStyle::Protocol,
         };
         heartbeat.interval = from_one(self.interval);
         heartbeat.deadline = from_one(self.deadline);
@@ -219,6 +226,9 @@ impl Setup {
             2 => Overflow::DropOldest,
             _ => Overflow::DropNewest,
         };
+        if self.refuse {
+            outbox.while_down = WhileDown::Refuse;
+        }
         outbox.class = match self.class % 3 {
             0 => Class::Queued,
             1 => Class::Volatile,

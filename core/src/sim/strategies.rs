@@ -47,28 +47,29 @@ pub fn setup() -> impl Strategy<Value = Setup> {
         (
             prop_oneof![2 => Just(0_u8), 1 => 1..=6_u8],
             prop_oneof![2 => Just(0_u16), 1 => 20..=2_000_u16],
+            prop_oneof![19 => Just(0_u8), 1 => 1..=6_u8],
         ),
         (any::<u8>(), often_off(), any::<bool>(), 0..=2_000_u16),
     );
     let heartbeat = (
-        (0..4_u8, prop_oneof![1 => 1..=5_u8, 3 => 1..=200_u8], 1..=200_u8, 0..4_u8),
+        (0..5_u8, prop_oneof![1 => 1..=5_u8, 3 => 1..=200_u8], 1..=200_u8, 0..4_u8),
         (any::<bool>(), often_off(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>()),
         (proptest::bool::weighted(0.25), 1..=200_u8),
     );
     let boxes = (
         (0..8_u8, any::<u8>(), 0..4_u8, 0..3_u8, often_off(), 1..=200_u8),
-        (1..=100_u8, 0..4_u8, 0..5_u8, 0..6_u8, any::<bool>()),
+        (1..=100_u8, 0..4_u8, 0..5_u8, 0..6_u8, any::<bool>(), seldom()),
     );
     (retry, heartbeat, boxes).prop_map(|(retry, heartbeat, boxes)| {
         let ((manual, fail_fast, dial_timeout), delays, limits, rest) = retry;
         let (backoff, base, growth, cap, jitter) = delays;
-        let (max_attempts, max_outage) = limits;
+        let (max_attempts, max_outage, max_retries) = limits;
         let (stable_after, suspend_after, fail_on_suspend, max_retry_after) = rest;
         let ((style, interval, deadline, misses), clock, (hold, opening)) = heartbeat;
         let (quiet_only, stale_after, jump, probe_deadline, close_timeout, drain) = clock;
         let (send, acks) = boxes;
         let (max_messages, max_bytes, overflow, class, ttl, credit) = send;
-        let (ack_timeout, ack_window, dedupe, dialect, acknowledge) = acks;
+        let (ack_timeout, ack_window, dedupe, dialect, acknowledge, refuse) = acks;
         Setup {
             manual,
             fail_fast,
@@ -80,6 +81,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
             jitter,
             max_attempts,
             max_outage,
+            max_retries,
             stable_after,
             suspend_after,
             fail_on_suspend,
@@ -107,6 +109,7 @@ pub fn setup() -> impl Strategy<Value = Setup> {
             dedupe,
             dialect,
             acknowledge,
+            refuse,
         }
     })
 }

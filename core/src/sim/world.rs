@@ -342,7 +342,8 @@ where
             let config = self.clients[client].driver.config().clone();
             // What the faults have spoilt may cost the transport at hand, and with it the last
             // attempt.
-            let last = config.retry.max_attempts.is_some_and(|most| status.attempt >= most);
+            let limits = [config.retry.max_attempts, config.retry.max_retries];
+            let last = limits.iter().flatten().any(|most| status.attempt >= *most);
             let leaving = matches!(status.phase, "closing" | "closed")
                 || status.ready_state == ReadyState::Closing;
             let first = config.connect.fail_fast && status.counters.reconnects == 0;
@@ -412,7 +413,10 @@ pub(super) fn bound(config: &Config) -> Duration {
     let heartbeat = &config.heartbeat;
     let silence = match heartbeat.style {
         HeartbeatStyle::Off => Duration::ZERO,
-        HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Server => {
+        HeartbeatStyle::Protocol
+        | HeartbeatStyle::Application
+        | HeartbeatStyle::Both
+        | HeartbeatStyle::Server => {
             heartbeat.interval * (heartbeat.misses + 1) + heartbeat.deadline
         }
     };

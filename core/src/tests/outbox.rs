@@ -25,6 +25,34 @@ fn unchanged(harness: &mut Harness, message: Outgoing) -> Rejected {
 }
 
 #[test]
+fn what_is_offered_while_down_comes_back_where_it_is_refused() {
+    let mut harness = Harness::new(|config| {
+        config.outbox.while_down = crate::WhileDown::Refuse;
+        config.outbox.max_messages = 1;
+    });
+    // While dialling, and while the next dial is waited for; whatever the class.
+    for phase in ["dialing", "waiting"] {
+        assert_eq!(harness.phase(), phase);
+        for class in [Class::Volatile, Class::Queued] {
+            let message = Outgoing::new("early").class(class);
+            assert_eq!(harness.refused(message.clone()), Rejected::NotOpen(message));
+        }
+        if phase == "dialing" {
+            harness.fail_dial();
+        }
+    }
+    harness.await_dial();
+    assert_eq!(harness.counters().rejected, 4);
+    harness.open();
+    harness.flushes = false;
+    harness.send_as("now", Class::Queued);
+    harness.reset();
+    assert!(matches!(harness.refused("late"), Rejected::NotOpen(_)));
+    harness.close();
+    assert!(matches!(harness.refused("too late"), Rejected::Closed(_)));
+}
+
+#[test]
 fn a_full_outbox_gives_the_message_back_by_messages_and_by_bytes() {
     for overflow in [Overflow::Reject, Overflow::Wait] {
         let mut harness = Harness::new(|config| {

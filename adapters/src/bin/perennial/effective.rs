@@ -3,7 +3,9 @@
 mod file;
 mod options;
 
-use perennial_core::{Class, Config, ConfigBuilder, ConfigError, DialectConfig, Overflow};
+use perennial_core::{
+    Class, Config, ConfigBuilder, ConfigError, DialectConfig, Overflow, WhileDown,
+};
 
 use crate::args::ConnectArgs;
 use crate::errors::Usage;
@@ -16,6 +18,7 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
     // A program may be told that its message cannot go out now. A pipe's lines wait.
     preset.outbox.class = Class::Queued;
     preset.outbox.overflow = Overflow::Wait;
+    preset.outbox.while_down = WhileDown::Accept;
     let mut builder = match &args.config {
         Some(path) => file::over(preset, path)?,
         None => preset,

@@ -38,6 +38,9 @@ pub struct JsonConfig {
     pub acks: bool,
     /// Whether received messages that carry an id are acknowledged with `{"ack":n}`. Default off.
     pub acknowledge: bool,
+    /// Whether a received text that is not JSON is passed on with a
+    /// [warning](crate::Warning::Unreadable); otherwise it is a message like any other. Default off.
+    pub warn_unreadable: bool,
     /// How deeply a received text may nest before it is passed on unread. Default 128; 1 to 10,000.
     pub max_depth: usize,
 }
@@ -54,6 +57,7 @@ impl Default for JsonConfig {
             envelope: true,
             acks: true,
             acknowledge: false,
+            warn_unreadable: false,
             max_depth: 128,
         }
     }
@@ -71,9 +75,10 @@ impl Default for JsonConfig {
 /// * otherwise a message, whose id is the integer in the id field, if there is one.
 ///
 /// Where a field stands twice the last one counts. Every other text and all binary data are
-/// messages without an id, save literal heartbeats; text that is not JSON is no error. Messages
-/// are passed on as they came, not copied. What starts like an object and nests deeper than
-/// `max_depth` is [`Meaning::Unreadable`], whether it is JSON or not.
+/// messages without an id, save literal heartbeats; text that is not JSON is no error, and with
+/// `warn_unreadable` it is [`Meaning::Unreadable`]. Messages are passed on as they came, not copied.
+/// What starts like an object and nests deeper than `max_depth` is [`Meaning::Unreadable`], whether it
+/// is JSON or not.
 ///
 /// **Sent**, with `envelope`: a JSON object with an integer from 0 to 2^64 - 1 in the id field goes
 /// out as it is; any other text is wrapped, as the JSON value that it is, byte for byte, or else
@@ -124,14 +129,14 @@ impl Json {
             return Reading::Consumed(heartbeat);
         }
         if json::first_byte(text) != Some(b'{') {
-            return Reading::Message { id: None };
+            return self.without_id(text);
         }
         let max_depth = self.parts.config.max_depth;
         let Some(fields) = Fields::read(text, &self.parts.config.id_field, max_depth) else {
             // Too deep, or no JSON, or both.
             return match json::too_deep(text, max_depth) {
                 Some(at) => Reading::TooDeep { at },
-                None => Reading::Message { id: None },
+                None => self.without_id(text),
             };
         };
         if let HeartbeatFrames::Json { ping, pong, .. } = &self.parts.config.heartbeat {
@@ -150,6 +155,14 @@ impl Json {
             None => Reading::Message { id: fields.id() },
         }
     }
+
+    /// A text that is no object. It need not be read any further, unless somebody wants to know.
+    fn without_id(&self, text: &str) -> Reading {
+        if self.parts.config.warn_unreadable && !json::is_array_or_scalar(text) {
+            return Reading::NoJson;
+        }
+        Reading::Message { id: None }
+    }
 }
 
 /// What a text was found to be, before its payload is moved.
@@ -160,6 +173,8 @@ enum Reading {
     Message { id: Option<u64> },
     /// A message that nests too deeply, first at this byte.
     TooDeep { at: usize },
+    /// A message that is not JSON, where that is worth a warning.
+    NoJson,
 }
 
 impl Dialect for Json {
@@ -175,6 +190,9 @@ impl Dialect for Json {
                 let limit = self.parts.config.max_depth;
                 let detail = format!("JSON nests deeper than max_depth {limit} at byte {at}");
                 Meaning::Unreadable { payload, detail: detail.into() }
+            }
+            Reading::NoJson => {
+                Meaning::Unreadable { payload, detail: "a text that is not JSON".into() }
             }
         }
     }

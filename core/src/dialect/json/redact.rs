@@ -53,10 +53,15 @@ impl Json {
                 | Meaning::Admission { .. } => filler(payload, label),
             },
             Reading::Message { id: Some(id) } => self.with_id(id, size),
-            Reading::Message { id: None } => match &self.parts.literals {
-                Some(pair) => pair.harmless(label, |label| filler(payload, label)),
-                None => filler(payload, label),
-            },
+            Reading::Message { id: None } => {
+                let is_json = self.parts.config.warn_unreadable;
+                self.harmless(label, |label| match payload {
+                    Payload::Text(_) if is_json => Payload::from(value(size, label)),
+                    Payload::Text(_) | Payload::Binary(_) => filler(payload, label),
+                })
+            }
+            // No filler is JSON.
+            Reading::NoJson => self.harmless(label, |label| filler(payload, label)),
             Reading::TooDeep { at } => too_deep(at, self.parts.config.max_depth, size),
         }
     }
@@ -76,6 +81,14 @@ impl Json {
             words(text, label)
         };
         Payload::from(stand_in)
+    }
+
+    /// What is filled so, with a label that makes no heartbeat of it.
+    fn harmless(&self, label: u64, fill: impl Fn(u64) -> Payload) -> Payload {
+        match &self.parts.literals {
+            Some(pair) => pair.harmless(label, fill),
+            None => fill(label),
+        }
     }
 
     /// An object with this id and nothing else.
@@ -106,7 +119,9 @@ impl Json {
 /// A JSON value that is no object.
 fn value(size: usize, label: u64) -> String {
     if size < 2 {
-        return repeat_n('0', size).collect();
+        // Below 10.
+        let digit = char::from(b'0' + (label % 10) as u8);
+        return repeat_n(digit, size).collect();
     }
     let mut value = String::with_capacity(size);
     value.push('"');

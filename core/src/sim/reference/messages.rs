@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::fate;
-use crate::config::{Class, Config, Overflow};
+use crate::config::{Class, Config, Overflow, WhileDown};
 use crate::dialect::{BuiltIn, Dialect, Encoding};
 use crate::error::{Accepted, Rejected};
 use crate::event::{Outgoing, Seq};
@@ -164,7 +164,7 @@ impl Messages {
         let gives_back = ahead || matches!(limits.overflow, Overflow::Reject | Overflow::Wait);
         let hopeless = class == Class::Volatile && !open && !ahead;
         let refused = leaving
-            || ahead && !open
+            || !open && (ahead || limits.while_down == WhileDown::Refuse)
             || size > limits.max_bytes
             || encoded.is_none()
             || gives_back && !hopeless && !room(&self.all);

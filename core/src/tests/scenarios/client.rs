@@ -27,6 +27,24 @@ fn five_reconnects_5_s_apart_and_then_the_end() {
     let mut harness = open("client");
     harness.reset();
     assert_eq!(fail_until_closed(&mut harness), 5);
+    // One that lasted has them all again.
+    let mut harness = open("client");
+    live(&mut harness, 60, PING, PONG);
+    harness.reset();
+    assert_eq!(fail_until_closed(&mut harness), 5);
+    assert_eq!(harness.delays(), [5_000; 5]);
+}
+
+#[test]
+fn a_server_that_takes_pings_and_answers_none_is_alive_as_long_as_its_socket_is() {
+    // The ping of RFC 6455 that goes out beside ours is answered by every server.
+    let mut harness = open("client");
+    harness.advance(secs(300));
+    assert_eq!((written(&harness, PING).len(), harness.dead()), (10, None));
+    // One that does not do even that is dead.
+    harness.pongs = false;
+    harness.advance(secs(50));
+    assert!(harness.dead().is_some_and(|(why, _)| why == "pong"));
 }
 
 #[test]

@@ -284,8 +284,7 @@ fn the_maximum_is_counted_anew_after_a_connection_that_lasted() {
     let mut harness = open("manager");
     live(&mut harness, 60, PING, PONG);
     harness.reset();
-    // Dials count, and the one of a connection that lasted does not: one more.
-    assert_eq!(fail_until_closed(&mut harness), 11);
+    assert_eq!(fail_until_closed(&mut harness), 10);
     gave_up(&harness);
 }
 

@@ -3,8 +3,8 @@
 use super::{a_close_is_final, fail_until_closed, live, nominal_delays, open, preset, preset_with};
 use crate::testing::{Harness, ms, secs, text};
 use crate::{
-    Capabilities, ClosedBy, DialError, DialFailure, DropReason, End, EndKind, Event, Fate, Notice,
-    ReadyState, Reason, State,
+    Capabilities, ClosedBy, DialError, DialFailure, End, EndKind, Event, Notice, ReadyState,
+    Reason, Rejected, State, Warning,
 };
 
 const PING: &str = r#"{"type":"heartbeat""#;
@@ -62,7 +62,7 @@ fn at_most_5_attempts_follow_a_loss() {
     let mut harness = open("realtime");
     harness.advance(secs(5));
     harness.reset();
-    assert!(fail_until_closed(&mut harness) <= 5);
+    assert_eq!(fail_until_closed(&mut harness), 5);
 }
 
 #[test]
@@ -80,40 +80,51 @@ fn the_heartbeat_every_30_s_carries_a_timestamp() {
 }
 
 #[test]
-fn inbound_text_is_passed_raw_json_or_not() {
+fn inbound_text_is_passed_raw_and_with_a_warning_where_it_is_not_json() {
     let mut harness = open("realtime");
-    for text in [r#"{"event_id":"7","piece":"He"}"#, "no JSON", r#"{"#] {
+    let warnings = |harness: &Harness| {
+        let is_one =
+            |notice: &&Notice| matches!(notice, Notice::Warning(Warning::Unreadable { .. }));
+        harness.notices.iter().filter(is_one).count()
+    };
+    for (text, is_json) in [
+        (r#"{"event_id":"7","piece":"He"}"#, true),
+        ("[1, 2]", true),
+        ("7", true),
+        ("no JSON", false),
+        ("{", false),
+        (r#"{"event_id":"7"} {"#, false),
+        ("", false),
+    ] {
+        let before = warnings(&harness);
         harness.receive_text(text);
         assert_eq!(harness.messages().last().and_then(|message| message.as_text()), Some(text));
+        assert_eq!(warnings(&harness) - before, usize::from(!is_json), "{text}");
     }
 }
 
-/// What was offered while down is told as dropped at once, and is not sent later.
-fn is_told_as_not_open(harness: &mut Harness) {
-    let seq = harness.send("lost");
-    let told = harness.notices.iter().any(|notice| {
-        matches!(notice, Notice::Undelivered { seq: of, fate, .. }
-            if *of == seq && *fate == Fate::Dropped(DropReason::NotOpen))
-    });
-    assert!(told, "silence");
+/// What is offered while down comes back at once, and is not sent later.
+fn comes_back_as_not_open(harness: &mut Harness) {
+    let Rejected::NotOpen(message) = harness.refused("lost") else { panic!("another reason") };
+    assert_eq!(message, "lost".into());
     assert_eq!(harness.connection.status().queued, 0);
 }
 
 #[test]
 fn send_while_down_is_an_error_and_not_silence() {
     let mut harness = preset("realtime");
-    is_told_as_not_open(&mut harness);
+    comes_back_as_not_open(&mut harness);
     harness.open();
     harness.reset();
-    is_told_as_not_open(&mut harness);
+    comes_back_as_not_open(&mut harness);
     harness.await_dial();
-    is_told_as_not_open(&mut harness);
+    comes_back_as_not_open(&mut harness);
     harness.open();
     assert!(harness.take_texts().is_empty(), "it is not sent behind one's back");
     harness.send("now");
     assert_eq!(harness.take_texts(), ["now"]);
     harness.close();
-    assert!(matches!(harness.refused("late"), crate::Rejected::Closed(_)));
+    assert!(matches!(harness.refused("late"), Rejected::Closed(_)));
 }
 
 #[test]

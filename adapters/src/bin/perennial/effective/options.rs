@@ -78,7 +78,11 @@ fn retry(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
         lower(&mut retry.backoff, cap);
     }
     set(&mut retry.jitter, args.jitter.map(Into::into));
-    retry.max_attempts = args.max_attempts.or(retry.max_attempts);
+    if args.max_attempts.is_some() {
+        retry.max_attempts = args.max_attempts;
+        // What a preset says of it is another way to say the same.
+        retry.max_retries = None;
+    }
     retry.max_outage = args.max_outage.or(retry.max_outage);
     set(&mut retry.stable_after, args.stable_after);
     Ok(())

@@ -51,7 +51,7 @@ fn text(trace: &Trace, story: &Story) -> String {
     let heartbeat = match config.heartbeat.style {
         HeartbeatStyle::Off => "none".to_owned(),
         HeartbeatStyle::Server => "the server's".to_owned(),
-        HeartbeatStyle::Protocol | HeartbeatStyle::Application => {
+        HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both => {
             format!("every {}", format_duration(config.heartbeat.interval))
         }
     };

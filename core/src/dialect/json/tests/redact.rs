@@ -14,7 +14,7 @@ fn stands(dialect: &mut Json, original: &str, label: u64) {
     stand_ins::stands(dialect, &text(original), label);
 }
 
-fn dialects() -> [Json; 5] {
+fn dialects() -> [Json; 7] {
     let literals = |ping: &str, pong: &str| HeartbeatFrames::Literals {
         ping: String::from(ping),
         pong: String::from(pong),
@@ -32,6 +32,11 @@ fn dialects() -> [Json; 5] {
             config.envelope = false;
             config.acks = false;
             config.heartbeat = HeartbeatFrames::None;
+        }),
+        json(|config| config.warn_unreadable = true),
+        json(|config| {
+            config.warn_unreadable = true;
+            config.heartbeat = literals("0", "b");
         }),
     ]
 }

@@ -121,9 +121,10 @@ impl SessionScenario {
         let heartbeat = &config.heartbeat;
         let silence = match heartbeat.style {
             HeartbeatStyle::Server => heartbeat.interval.min(heartbeat.deadline) / 2,
-            HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Off => {
-                Duration::MAX
-            }
+            HeartbeatStyle::Protocol
+            | HeartbeatStyle::Application
+            | HeartbeatStyle::Both
+            | HeartbeatStyle::Off => Duration::MAX,
         };
         let silence = silence.min(heartbeat.stale_after.unwrap_or(Duration::MAX) / 2);
         let next = self.now() + silence;
