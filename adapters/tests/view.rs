@@ -169,6 +169,8 @@ fn who_drives_on_its_own_thread_has_them_too() {
             match notice {
                 Notice::StateChanged { to: State::Open, .. } => {
                     assert!(view.snapshot().connected());
+                    assert!(handle.target().is_some_and(|target| target.starts_with("ws://")));
+                    assert_eq!(view.snapshot().target, handle.target());
                     handle.send("words").unwrap();
                 }
                 Notice::Message(message) => {

@@ -190,16 +190,22 @@ fn what_is_sent_while_down_goes_out_in_order() {
 #[test]
 fn the_status_tells_what_it_told() {
     let mut host = Host::new();
-    let mut client = connect(&host.url(), soon(Config::manager()));
+    let secret = host.url().replace("ws://", "ws://ada:secret@") + "feed?token=secret";
+    let target = host.url() + "feed";
+    let mut client = connect(&secret, soon(Config::manager()));
     assert_eq!(client.state(), State::Connecting);
     let peer = host.peer();
     until(&mut client, State::Open);
+    assert_eq!(client.target().as_deref(), Some(&*target));
     peer.resets();
     until(&mut client, State::Reconnecting);
     let status = client.status();
     assert!(status.last_error.is_some_and(|error| error.contains("reset")));
     let peer = host.peer();
     until(&mut client, State::Open);
+    let snapshot = client.view().snapshot();
+    assert_eq!(snapshot.target.as_deref(), Some(&*target));
+    assert!(!format!("{snapshot:?}").contains("secret"), "{snapshot:?}");
     assert_eq!((client.state(), client.counters().reconnects), (State::Open, 1));
     client.close();
     peer.hears_goodbye(1000);
