@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub state: State,
     /// The state as a browser would name it.
     pub ready_state: ReadyState,
+    /// What it is about, in a word: see [`Status::phase`](perennial_core::Status::phase).
+    pub phase: &'static str,
     /// The URL of the latest attempt, without query and user part: see
     /// [`Control::target`](crate::Control::target).
     pub target: Option<Arc<str>>,
@@ -78,6 +80,14 @@ impl Snapshot {
     pub fn connected(&self) -> bool {
         self.ready_state == ReadyState::Open
     }
+
+    /// Whether a WebSocket is to be expected: a dial is under way, or waits for its time. Not while
+    /// one is open, nor before anybody asks for one where the config's `connect.auto` is off, nor when
+    /// it is closing or closed.
+    #[must_use]
+    pub fn loading(&self) -> bool {
+        self.ready_state == ReadyState::Connecting && self.phase != "idle"
+    }
 }
 
 impl View {
@@ -108,6 +118,7 @@ impl View {
             at: now.since(Instant::ZERO),
             state: if is_closed { State::Closed } else { status.state },
             ready_state: if is_closed { ReadyState::Closed } else { status.ready_state },
+            phase: if is_closed { "closed" } else { status.phase },
             target: seen.target,
             suspended: status.suspended && !is_closed,
             attempt: status.attempt,
