@@ -185,10 +185,10 @@
 //! # One connection, seen from everywhere
 //!
 //! [`Control::view`] gives each part of a program that shows the connection a [`View`] of its own: the
-//! state, the outage and the wait, the round trip, what is queued, the last error, the latest message,
-//! and with [`Builder::history`](blocking::Builder::history) those before it. It takes nothing from
-//! the client. `wait_changed` blocks until something has changed, `changed` awaits it; who is slow to
-//! look sees the latest, not each.
+//! state, where the latest attempt leads, the outage and the wait, the round trip, what is queued, the
+//! last error, the latest message, and with [`Builder::history`](blocking::Builder::history) those
+//! before it. It takes nothing from the client. `wait_changed` blocks until something has changed,
+//! `changed` awaits it; who is slow to look sees the latest, not each.
 //!
 //! ```no_run
 //! use perennial::blocking::Client;

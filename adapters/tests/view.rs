@@ -9,10 +9,10 @@ mod support;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use perennial::blocking::Client;
-use perennial::{Notice, Snapshot, State, View};
+use perennial::{Notice, Snapshot, State};
 
 use support::*;
 
@@ -26,17 +26,6 @@ fn builder(server: &Server) -> perennial::Builder {
 
 fn latest(snapshot: &Snapshot) -> Option<&str> {
     snapshot.latest.as_ref()?.value.as_text()
-}
-
-/// Waits until a view shows something.
-fn seen(view: &mut View, mut is_it: impl FnMut(&Snapshot) -> bool) -> Snapshot {
-    let end = Instant::now() + LONG;
-    let mut snapshot = view.snapshot();
-    while !is_it(&snapshot) {
-        let left = end.saturating_duration_since(Instant::now());
-        snapshot = view.wait_changed(left).expect("in time").expect("before the end");
-    }
-    snapshot
 }
 
 #[test]
@@ -169,6 +158,8 @@ fn who_drives_on_its_own_thread_has_them_too() {
             match notice {
                 Notice::StateChanged { to: State::Open, .. } => {
                     assert!(view.snapshot().connected());
+                    assert!(handle.target().is_some_and(|target| target.starts_with("ws://")));
+                    assert_eq!(view.snapshot().target, handle.target());
                     handle.send("words").unwrap();
                 }
                 Notice::Message(message) => {

@@ -16,7 +16,9 @@ pub struct Status {
     pub state: State,
     /// The state as a browser would name it.
     pub ready_state: ReadyState,
-    /// The private phase within the state, in a word.
+    /// The private phase within the state, in a word: `idle` until the application asks for a
+    /// connection, where `connect.auto` is off; `waiting` for the time of a dial; `dialing`; `opening`
+    /// while what is queued is [held back](Self::held); `open`; `closing`; `closed`.
     pub phase: &'static str,
     /// Whether the outage has lasted for `retry.suspend_after`.
     pub suspended: bool,

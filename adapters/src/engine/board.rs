@@ -1,10 +1,10 @@
-//! What views show besides the state machine's own status: the messages, and that something has
-//! changed.
+//! What views show besides the state machine's own status: the messages, where the connection leads,
+//! and that something has changed.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ pub struct Stamped<T> {
 }
 
 /// Written by the driver, read by views. While there is neither a view nor a history, only changes
-/// of the state are noted, and a message costs nothing.
+/// of the state and of the target are noted, and a message costs nothing.
 #[derive(Debug)]
 pub(crate) struct Board {
     posted: Mutex<Posted>,
@@ -40,6 +40,8 @@ pub(crate) struct Board {
 struct Posted {
     /// Goes up with every change.
     version: u64,
+    /// Where the latest request goes.
+    target: Option<Arc<str>>,
     latest: Option<Stamped<Message>>,
     history: VecDeque<Stamped<Message>>,
     bytes: usize,
@@ -62,6 +64,7 @@ pub(crate) struct Viewer {
 /// What is on the board.
 #[derive(Debug)]
 pub(crate) struct Glance {
+    pub(crate) target: Option<Arc<str>>,
     pub(crate) latest: Option<Stamped<Message>>,
     pub(crate) hides_error: bool,
     pub(crate) closed: Option<Closed>,
@@ -124,6 +127,20 @@ impl Board {
         }
     }
 
+    /// Notes where the latest request goes.
+    pub(crate) fn head_for(&self, target: Arc<str>) {
+        let mut posted = self.lock();
+        if posted.target.as_ref() != Some(&target) {
+            posted.target = Some(target);
+            Self::change(posted);
+        }
+    }
+
+    /// Where the latest request goes, if there was one.
+    pub(crate) fn target(&self) -> Option<Arc<str>> {
+        self.lock().target.clone()
+    }
+
     /// The end, if that was not noted.
     pub(crate) fn finish(&self, closed: &Closed) {
         let mut posted = self.lock();
@@ -177,6 +194,7 @@ impl Board {
     pub(crate) fn glance(&self) -> Glance {
         let posted = self.lock();
         Glance {
+            target: posted.target.clone(),
             latest: posted.latest.clone(),
             hides_error: posted.hides_error,
             closed: posted.closed.clone(),
@@ -309,6 +327,24 @@ mod tests {
         board.clear();
         assert_eq!(poll(&mut viewer), Poll::Ready(true), "clearing is a change even then");
         assert_eq!(poll(&mut viewer), Poll::Ready(false));
+    }
+
+    #[test]
+    fn another_target_is_a_change_and_the_same_is_none() {
+        let board = Board::new(0);
+        let mut viewer = board.enter(None);
+        let poll = |viewer: &mut Viewer| board.poll_change(viewer, Waker::noop());
+        assert_eq!((board.target(), board.glance().target), (None, None));
+        for target in ["ws://h:80/one", "ws://h:80/two"] {
+            board.head_for(target.into());
+            assert_eq!(poll(&mut viewer), Poll::Ready(true));
+            board.head_for(target.into());
+            assert!(poll(&mut viewer).is_pending());
+            board.clear();
+            assert_eq!(poll(&mut viewer), Poll::Ready(true));
+            assert_eq!(board.target().as_deref(), Some(target), "it is nothing to be cleared away");
+            assert_eq!(board.glance().target, board.target());
+        }
     }
 
     #[test]

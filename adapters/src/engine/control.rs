@@ -156,6 +156,15 @@ impl Control {
         self.shared.lock().connection.state()
     }
 
+    /// The URL of the latest attempt, for people, without secrets: scheme, host, port and path, as
+    /// [`Request::target`](crate::Request::target) shows them. One that is made anew for each attempt
+    /// is known once the [request hook](crate::Builder::on_request) has made it. `None` before the
+    /// first.
+    #[must_use]
+    pub fn target(&self) -> Option<Arc<str>> {
+        self.shared.board.target()
+    }
+
     /// The counts.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -5,12 +5,11 @@ use std::task::Waker;
 
 use perennial_core::session::{Decision, Session};
 use perennial_core::{
-    Accepted, Action, BuiltIn, Closed, Connection, DialFailure, Event, Instant, Rejected,
-    TransportId,
+    Accepted, Action, BuiltIn, Closed, Connection, Event, Instant, Rejected, TransportId,
 };
 
 use super::layer::{Layer, Recorded};
-use super::lookup::Prepared;
+use super::lookup::Preparation;
 use super::recording::Recording;
 
 /// The state machine, and what else the driver must see before it sleeps.
@@ -28,8 +27,8 @@ pub(crate) struct Core {
     pub(crate) layer: Layer,
     /// Actions taken from the connection that the driver has not seen.
     pub(super) pending: VecDeque<Action>,
-    /// The dials that are prepared.
-    pub(crate) prepared: Vec<(TransportId, Result<Prepared, DialFailure>)>,
+    /// What was told of the dials that are prepared.
+    pub(crate) prepared: Vec<(TransportId, Preparation)>,
     /// The application has fetched enough for the driver to read on.
     pub(crate) resume: bool,
     /// The application wants the transport dropped.

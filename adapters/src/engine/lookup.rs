@@ -29,9 +29,20 @@ pub(crate) struct Prepared {
 
 type Outcome = Result<Prepared, DialFailure>;
 
+/// What is told of an attempt that is prepared on another thread.
+#[derive(Debug)]
+pub(crate) enum Preparation {
+    /// The hook has made its request, which goes there: see [`Request::target`].
+    Requested(Arc<str>),
+    /// The dial can begin, or will not.
+    Over(Outcome),
+}
+
 /// Prepares dials.
 pub(crate) struct Preparer {
     request: Request,
+    /// Where every request goes, unless a hook says where each does.
+    target: Option<Arc<str>>,
     routes: Routes,
     hook: Option<Arc<Mutex<Hook>>>,
     threads: Arc<AtomicUsize>,
@@ -45,8 +56,14 @@ impl fmt::Debug for Preparer {
 
 impl Preparer {
     pub(crate) fn new(request: Request, routes: Routes, hook: Option<Hook>) -> Self {
+        let target = hook.is_none().then(|| request.target().into());
         let hook = hook.map(|hook| Arc::new(Mutex::new(hook)));
-        Self { request, routes, hook, threads: Arc::default() }
+        Self { request, target, routes, hook, threads: Arc::default() }
+    }
+
+    /// Where an attempt goes, if that is known before it is prepared.
+    pub(crate) fn target(&self) -> Option<&Arc<str>> {
+        self.target.as_ref()
     }
 
     /// Prepares an attempt: at once where nothing can block, otherwise through `report`, which is
@@ -55,7 +72,7 @@ impl Preparer {
         &self,
         transport: TransportId,
         attempt: u32,
-        report: impl FnOnce(Outcome) + Send + 'static,
+        report: impl Fn(Preparation) + Send + 'static,
     ) -> Option<Outcome> {
         if self.hook.is_none() {
             let found = self.routes.find(&self.request, attempt, literal);
@@ -74,14 +91,19 @@ impl Preparer {
         let span = journal::preparing();
         let work = move || {
             let _entered = span.entered();
-            let outcome = hook
-                .map_or(Ok(()), |hook| run_hook(&hook, attempt, transport, &mut request))
+            let made = match hook {
+                None => Ok(()),
+                Some(hook) => run_hook(&hook, attempt, transport, &mut request)
+                    // Told before the name is looked up, which may take long or fail.
+                    .inspect(|()| report(Preparation::Requested(request.target().into()))),
+            };
+            let outcome = made
                 .and_then(|()| routes.find(&request, attempt, resolve))
                 .and_then(|route| route.ok_or_else(|| DialFailure::new(DialError::Resolve, "")))
                 .map(|route| Prepared { request, route });
             // The place is free before anybody can ask for the next one.
             drop(place);
-            report(outcome);
+            report(Preparation::Over(outcome));
         };
         let spawned = thread::Builder::new().name("perennial-lookup".to_owned()).spawn(work);
         let error = spawned.err()?;
@@ -183,12 +205,24 @@ mod tests {
         serde_json::from_str("1").expect("an id is a number")
     }
 
-    fn prepare(preparer: &Preparer) -> Outcome {
+    /// Prepares an attempt. Returns what came of it, and where the request goes, if that was told.
+    fn prepare_and_tell(preparer: &Preparer) -> (Outcome, Option<Arc<str>>) {
         let (sender, receiver) = mpsc::channel();
-        let report = move |outcome| sender.send(outcome).expect("the test waits");
-        preparer.prepare(transport(), 1, report).unwrap_or_else(|| {
-            receiver.recv_timeout(Duration::from_secs(10)).expect("an outcome in time")
-        })
+        let report = move |step| sender.send(step).expect("the test waits");
+        let mut target = preparer.target().cloned();
+        if let Some(outcome) = preparer.prepare(transport(), 1, report) {
+            return (outcome, target);
+        }
+        loop {
+            match receiver.recv_timeout(Duration::from_secs(10)).expect("an outcome in time") {
+                Preparation::Requested(to) => assert_eq!(target.replace(to), None, "told once"),
+                Preparation::Over(outcome) => return (outcome, target),
+            }
+        }
+    }
+
+    fn prepare(preparer: &Preparer) -> Outcome {
+        prepare_and_tell(preparer).0
     }
 
     #[test]
@@ -236,6 +270,28 @@ mod tests {
             let prepared = prepare(&preparer).expect("a request");
             assert_eq!(prepared.request.target(), "ws://127.0.0.1:10/second");
         }
+    }
+
+    #[test]
+    fn where_a_request_goes_is_told_though_the_name_is_not_found() {
+        // No name is so long (RFC 1035 §2.3.4), so that nobody need be asked for it.
+        let unknown = format!("ws://{}.invalid:7/chat", "a".repeat(64));
+        let request = Request::new(&format!("{unknown}?token=secret")).expect("a url");
+        let preparer = Preparer::new(request, Routes::direct(), None);
+        assert_eq!(preparer.target().map(|target| &**target), Some(&*unknown));
+
+        let url = unknown.replace("ws://", "ws://user:secret@") + "?token=secret";
+        let hook: Hook = Box::new(move |attempt| Ok(attempt.set_url(&url)?));
+        let request = Request::new("ws://127.0.0.1:9/first").expect("a url");
+        let preparer = Preparer::new(request, Routes::direct(), Some(hook));
+        let (outcome, target) = prepare_and_tell(&preparer);
+        assert_eq!(outcome.expect_err("there is none").kind, DialError::Resolve);
+        assert_eq!(target.as_deref(), Some(&*unknown));
+
+        let hook: Hook = Box::new(|_| Err(HookError::Retry("not now".into())));
+        let request = Request::new("ws://127.0.0.1:9/first").expect("a url");
+        let preparer = Preparer::new(request, Routes::direct(), Some(hook));
+        assert_eq!(prepare_and_tell(&preparer).1, None, "no request was made");
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub(crate) struct Engine<N: Network, S> {
     network: N,
 
     dial: Option<Dial<N>>,
+    /// Where a new request goes, until views show it.
+    target: Option<Arc<str>>,
     /// Whether something may have happened to the dial.
     dial_is_due: bool,
     link: Option<Link<N::Socket>>,
@@ -157,6 +159,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             busy_poll: parts.busy_poll,
             network,
             dial: None,
+            target: None,
             dial_is_due: false,
             link: None,
             paused: false,
@@ -357,8 +360,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if std::mem::take(&mut core.reconnect) {
             self.events.push_back(Event::Reconnect);
         }
-        for (transport, outcome) in std::mem::take(&mut core.prepared) {
-            self.begin(transport, outcome);
+        for (transport, preparation) in std::mem::take(&mut core.prepared) {
+            self.go_on(transport, preparation);
         }
         // Both must have room; whoever makes it says so.
         if std::mem::take(&mut core.resume)

@@ -21,8 +21,8 @@ use crate::error::Timeout;
 /// see the same. It does not keep the connection open, and still shows the end after that. It takes
 /// nothing from the client, which receives every message as if there were no view.
 ///
-/// A view sees changes of the state, attempts and the waits before them, round trips, messages, and
-/// [`clear`](Self::clear). Who is slow to look sees the latest, not each. What is queued and in
+/// A view sees changes of the state, attempts and the waits before them, where they lead, round trips,
+/// messages, and [`clear`](Self::clear). Who is slow to look sees the latest, not each. What is queued and in
 /// flight is shown too, but that it changes is no change.
 pub struct View {
     shared: Arc<Shared>,
@@ -43,6 +43,11 @@ pub struct Snapshot {
     pub state: State,
     /// The state as a browser would name it.
     pub ready_state: ReadyState,
+    /// What it is about, in a word: see [`Status::phase`](perennial_core::Status::phase).
+    pub phase: &'static str,
+    /// The URL of the latest attempt, without query and user part: see
+    /// [`Control::target`](crate::Control::target).
+    pub target: Option<Arc<str>>,
     /// Whether the outage has lasted for the config's `retry.suspend_after`.
     pub suspended: bool,
     /// Dials since the attempt counter was last reset.
@@ -75,6 +80,14 @@ impl Snapshot {
     pub fn connected(&self) -> bool {
         self.ready_state == ReadyState::Open
     }
+
+    /// Whether a WebSocket is to be expected: a dial is under way, or waits for its time. Not while
+    /// one is open, nor before anybody asks for one where the config's `connect.auto` is off, nor when
+    /// it is closing or closed.
+    #[must_use]
+    pub fn loading(&self) -> bool {
+        self.ready_state == ReadyState::Connecting && self.phase != "idle"
+    }
 }
 
 impl View {
@@ -105,6 +118,8 @@ impl View {
             at: now.since(Instant::ZERO),
             state: if is_closed { State::Closed } else { status.state },
             ready_state: if is_closed { ReadyState::Closed } else { status.ready_state },
+            phase: if is_closed { "closed" } else { status.phase },
+            target: seen.target,
             suspended: status.suspended && !is_closed,
             attempt: status.attempt,
             last_error: status.last_error.filter(|_| !seen.hides_error),

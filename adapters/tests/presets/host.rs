@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -85,6 +86,18 @@ impl Host {
 impl Peer {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self { socket: accept(stream) }
+    }
+
+    /// The same, and the path and query that were asked for.
+    pub(crate) fn asked(stream: TcpStream) -> (Self, String) {
+        let mut asked = String::new();
+        #[allow(clippy::result_large_err, reason = "the signature is the library's")]
+        let note = |request: &Request, response: Response| -> Result<_, ErrorResponse> {
+            asked = request.uri().to_string();
+            Ok(response)
+        };
+        let socket = tungstenite::accept_hdr(stream, note).unwrap();
+        (Self { socket }, asked)
     }
 
     /// The next message or control frame.

@@ -19,6 +19,7 @@ mod idle_watch;
 mod manager;
 mod realtime;
 mod scripts;
+mod socket_io;
 
 use std::time::Duration;
 

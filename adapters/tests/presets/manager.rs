@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use perennial::core::{DialectConfig, HeartbeatFrames, RetryChoice};
 use perennial::practice::{CloseAfter, Faults};
-use perennial::{Backoff, ClosedBy, Config, Death, HeartbeatStyle, Jitter, Notice, State};
+use perennial::{
+    Backoff, ClosedBy, Config, Death, HeartbeatStyle, Jitter, Notice, Snapshot, State,
+};
 
-use crate::host::Host;
-use crate::support::{closed, connect, find, text, until};
+use crate::host::{Host, Peer};
+use crate::support::{closed, connect, find, seen, text, until};
 use crate::{BEAT, assert_still, beating, builder, gave_up, refusing, serve, soon};
 
 const PING: &str = r#"{"type":"ping"}"#;
@@ -190,19 +192,84 @@ fn what_is_sent_while_down_goes_out_in_order() {
 #[test]
 fn the_status_tells_what_it_told() {
     let mut host = Host::new();
-    let mut client = connect(&host.url(), soon(Config::manager()));
+    let secret = host.url().replace("ws://", "ws://ada:secret@") + "feed?token=secret";
+    let target = host.url() + "feed";
+    let mut client = connect(&secret, soon(Config::manager()));
     assert_eq!(client.state(), State::Connecting);
     let peer = host.peer();
     until(&mut client, State::Open);
+    assert_eq!(client.target().as_deref(), Some(&*target));
     peer.resets();
     until(&mut client, State::Reconnecting);
     let status = client.status();
     assert!(status.last_error.is_some_and(|error| error.contains("reset")));
     let peer = host.peer();
     until(&mut client, State::Open);
+    let snapshot = client.view().snapshot();
+    assert_eq!(snapshot.target.as_deref(), Some(&*target));
+    assert!(!format!("{snapshot:?}").contains("secret"), "{snapshot:?}");
     assert_eq!((client.state(), client.counters().reconnects), (State::Open, 1));
     client.close();
     peer.hears_goodbye(1000);
     assert_eq!(closed(&mut client).by, ClosedBy::Application);
     assert_eq!(client.closed().map(|closed| closed.by), Some(ClosedBy::Application));
+}
+
+#[test]
+fn the_store_tells_idle_from_loading_and_where_each_attempt_leads() {
+    let mut host = Host::new();
+    let mut config = soon(Config::manager());
+    config.connect.auto = false;
+    let (base, mut round) = (host.url(), 0);
+    let mut client = builder(&base, config)
+        .history(2)
+        .on_request(move |attempt| {
+            round += 1;
+            Ok(attempt.set_url(&format!("{base}{round}?token=secret"))?)
+        })
+        .connect()
+        .unwrap();
+    let led = |snapshot: &Snapshot| {
+        assert!(!format!("{snapshot:?}").contains("secret"), "{snapshot:?}");
+        snapshot.target.as_ref().map(|target| target.rsplit('/').next().unwrap().to_owned())
+    };
+    let mut view = client.view();
+    let idle = view.snapshot();
+    assert_eq!((idle.state, idle.phase, led(&idle)), (State::Connecting, "idle", None));
+    assert!(!idle.loading() && !idle.connected());
+
+    client.reconnect();
+    let socket = host.socket();
+    // Nothing is answered yet.
+    let first = seen(&mut view, |now| led(now).as_deref() == Some("1"));
+    assert_eq!(first.phase, "dialing");
+    assert!(first.loading() && !first.connected() && first.last_error.is_none());
+    let peer = Peer::new(socket);
+    let open = seen(&mut view, Snapshot::connected);
+    assert!(!open.loading(), "{open:?}");
+    peer.resets();
+    let socket = host.socket();
+    let second = seen(&mut view, |now| led(now).as_deref() == Some("2"));
+    assert!(second.loading() && !second.connected() && second.last_error.is_some());
+    let mut peer = Peer::new(socket);
+    for text in ["one", "two", "three"] {
+        peer.says(text);
+        let said = |now: &Snapshot| {
+            now.latest.as_ref().is_some_and(|latest| latest.value.as_text() == Some(text))
+        };
+        assert!(!seen(&mut view, said).loading());
+    }
+    let history = view.history();
+    assert!(history.len() == 2 && history.is_sorted_by_key(|message| message.at));
+    view.clear();
+    let cleared = view.snapshot();
+    assert_eq!((cleared.latest, cleared.last_error, view.history().len()), (None, None, 0));
+    assert!(cleared.target.is_some());
+
+    client.close();
+    peer.hears_goodbye(1000);
+    closed(&mut client);
+    let end = view.snapshot();
+    assert_eq!((end.state, end.phase, led(&end)), (State::Closed, "closed", Some("2".to_owned())));
+    assert!(!end.loading() && !end.connected());
 }

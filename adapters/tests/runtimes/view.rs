@@ -12,6 +12,7 @@ use crate::*;
 crate::scripts! {
     components_share_a_connection_and_see_the_same,
     a_view_shows_an_outage_and_the_end,
+    a_view_tells_idle_from_loading_and_where_each_attempt_leads,
     a_view_does_not_keep_the_connection_open,
     a_change_given_up_is_returned_by_the_next_wait,
     listeners_are_told_in_order_through_a_reconnect,
@@ -114,6 +115,36 @@ async fn a_view_shows_an_outage_and_the_end<E: Executor>() {
     drop(client);
     assert!(view.snapshot().closed.is_some());
     assert!(soon(view.clone().changed()).await.is_none());
+}
+
+async fn a_view_tells_idle_from_loading_and_where_each_attempt_leads<E: Executor>() {
+    let server = two_lives();
+    let mut config = quick();
+    config.connect.auto = false;
+    let (base, mut round) = (server.url(), 0);
+    let hook = move |attempt: &mut perennial::Attempt<'_>| {
+        round += 1;
+        Ok(attempt.set_url(&format!("{base}{round}?token=secret"))?)
+    };
+    let client = E::start(builder(&server.url(), config).on_request(hook));
+    let mut view = client.view();
+    let idle = view.snapshot();
+    assert_eq!((idle.state, idle.phase, idle.target.as_deref()), (State::Connecting, "idle", None));
+    assert!(!idle.loading() && !idle.connected());
+    client.reconnect();
+    assert!(view.snapshot().phase != "idle");
+    for round in ["1", "2"] {
+        let target = server.url() + round;
+        let leads = |snapshot: &Snapshot| snapshot.target.as_deref() == Some(&*target);
+        seen(&mut view, leads).await;
+        let open = seen(&mut view, Snapshot::connected).await;
+        assert!(!open.loading() && leads(&open) && client.target() == open.target);
+        assert!(!format!("{open:?}").contains("secret"), "{open:?}");
+        client.send("last words").await.unwrap();
+    }
+    client.close();
+    let end = seen(&mut view, |snapshot| snapshot.closed.is_some()).await;
+    assert!(!end.loading() && end.phase == "closed" && end.target == client.target());
 }
 
 async fn a_view_does_not_keep_the_connection_open<E: Executor>() {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use perennial::blocking::Client;
 use perennial::core::ConfigBuilder;
-use perennial::{Backoff, Closed, Config, Jitter, Message, Notice, State};
+use perennial::{Backoff, Closed, Config, Jitter, Message, Notice, Snapshot, State, View};
 use tungstenite::WebSocket;
 
 /// No wait of a test is longer.
@@ -174,6 +174,17 @@ pub fn closed(client: &mut Client) -> Closed {
         Notice::Closed(closed) => Some(closed.clone()),
         _ => None,
     })
+}
+
+/// Waits until a view shows something.
+pub fn seen(view: &mut View, mut is_it: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+    let end = Instant::now() + LONG;
+    let mut snapshot = view.snapshot();
+    while !is_it(&snapshot) {
+        let left = end.saturating_duration_since(Instant::now());
+        snapshot = view.wait_changed(left).expect("in time").expect("before the end");
+    }
+    snapshot
 }
 
 /// The reason of the next failed dial.

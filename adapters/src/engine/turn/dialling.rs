@@ -8,7 +8,7 @@ use tungstenite::WebSocket;
 use super::Engine;
 use crate::engine::dial::Dial;
 use crate::engine::link::Link;
-use crate::engine::lookup::Prepared;
+use crate::engine::lookup::{Preparation, Prepared};
 use crate::engine::network::Network;
 use crate::engine::sink::Sink;
 use crate::engine::wire::Wire;
@@ -35,10 +35,11 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     pub(super) fn dial(&mut self, transport: TransportId, attempt: u32) {
         self.dial = Some(Dial::new(transport));
+        self.target = self.preparer.target().cloned();
         let shared = Arc::clone(&self.shared);
-        let report = move |outcome| {
+        let report = move |preparation| {
             let mut core = shared.lock();
-            core.prepared.push((transport, outcome));
+            core.prepared.push((transport, preparation));
             core.wake();
         };
         let span = self.journal.attempt().enter();
@@ -49,11 +50,20 @@ impl<N: Network, S: Sink> Engine<N, S> {
         }
     }
 
-    /// Begins to connect, unless the dial was given up while it was prepared.
-    pub(super) fn begin(&mut self, transport: TransportId, outcome: Result<Prepared, DialFailure>) {
-        let Some(dial) = self.dial.as_mut().filter(|dial| dial.transport() == transport) else {
+    /// Goes on with a dial, unless it was given up while it was prepared.
+    pub(super) fn go_on(&mut self, transport: TransportId, preparation: Preparation) {
+        if self.dial.as_ref().is_none_or(|dial| dial.transport() != transport) {
             return;
-        };
+        }
+        match preparation {
+            Preparation::Requested(target) => self.target = Some(target),
+            Preparation::Over(outcome) => self.begin(transport, outcome),
+        }
+    }
+
+    /// Begins to connect.
+    fn begin(&mut self, transport: TransportId, outcome: Result<Prepared, DialFailure>) {
+        let Some(dial) = &mut self.dial else { return };
         match outcome {
             Ok(prepared) => {
                 self.journal.attempt().in_scope(|| dial.begin(prepared));

@@ -66,6 +66,9 @@ impl<N: Network, S: Sink> Engine<N, S> {
 
     /// Tells the application what it is to know. Returns the end, if that has come.
     pub(super) fn tell_application(&mut self, now: Instant, news: News) -> Option<Closed> {
+        if let Some(target) = self.target.take() {
+            self.shared.board.head_for(target);
+        }
         if !self.routed.is_empty() {
             self.shared.board.note(now, &self.routed);
             self.routed.clear();
