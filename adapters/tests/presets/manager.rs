@@ -12,7 +12,7 @@ use perennial::{Backoff, ClosedBy, Config, Death, HeartbeatStyle, Jitter, Notice
 use serde_json::{Value, json};
 
 use crate::host::Host;
-use crate::support::{LONG, closed, connect, find, text, until};
+use crate::support::{LONG, closed, connect, eventually, find, text, until};
 use crate::{BEAT, assert_still, beating, builder, gave_up, refusing, serve, soon};
 
 const PING: &str = r#"{"type":"ping"}"#;
@@ -70,6 +70,26 @@ fn on_its_bus_json_is_a_value_and_neither_a_pong_nor_other_text_is_there() {
     }
     assert!(client.status().rtt.is_some(), "a pong was taken for the answer to its ping");
     assert!(bus.try_recv().is_none());
+}
+
+#[test]
+fn what_nobody_subscribed_to_can_be_dropped_and_is_in_no_history_then() {
+    let mut host = Host::new();
+    let builder = builder(&host.url(), soon(Config::manager())).history(3).discard_unrouted();
+    let client = builder.connect().unwrap();
+    let mut news = client.listen("news").unwrap();
+    let view = client.view();
+    let mut peer = host.peer();
+    for said in ["no JSON", r#"{"type":"weather"}"#, r#"{"type":"news"}"#] {
+        peer.says(said);
+    }
+    let heard = news.recv_timeout(LONG).unwrap().unwrap().unwrap();
+    assert_eq!(heard.topic(), Some("news"));
+    assert_eq!(client.session_status().discarded, 2);
+    // A view is told after the subscribers are.
+    eventually("the history has it", || !view.history().is_empty());
+    let history: Vec<_> = view.history().iter().map(|entry| entry.value.to_string()).collect();
+    assert_eq!(history, [r#"{"type":"news"}"#]);
 }
 
 #[test]
