@@ -237,6 +237,8 @@
 //!
 //! let client = Client::builder("wss://example.com/feed")
 //!     .on_open(|opening| opening.send(r#"{"type":"login","user":"ann"}"#))
+//!     // Nobody fetches here what is no tick, and it would fill the inbox until reading stops.
+//!     .discard_unrouted()
 //!     .connect()?;
 //! let ticks = client.topic::<Tick>("tick")?;
 //! let standing = client.subscribe(

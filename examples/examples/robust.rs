@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
     let seconds = args.next().map_or(Ok(10), |seconds| seconds.parse())?;
 
-    let mut config = Config::builder();
+    let mut config = Config::client().into_builder();
     config.outbox.max_messages = 8;
     let mut client = Client::builder(&url)
         .config(config.build()?)

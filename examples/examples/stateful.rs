@@ -10,8 +10,8 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use perennial::View;
 use perennial::blocking::Client;
+use perennial::{Config, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = args.next().map_or(Ok(10), |seconds| seconds.parse())?;
 
     let mut client = Client::builder(&url)
+        .config(Config::client())
         // Views can look back upon the last five messages, however many there were.
         .history(5)
         // Called once for every change, in order.

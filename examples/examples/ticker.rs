@@ -1,12 +1,12 @@
-//! Prices of two symbols at a time; every two seconds another one takes the place of the older.
+//! Prices of two symbols at a time; after a while another one takes the place of the older.
 //!
 //! ```sh
 //! perennial serve --app ticker --drop-every 2s    # in another terminal
 //! cargo run -p perennial-examples --example ticker -- ws://127.0.0.1:9001 20
 //! ```
 //!
-//! The arguments: the URL, and for how many seconds. Start it twice to see gaps: the server's time
-//! stands still for a symbol that nobody watches.
+//! The arguments: the URL, for how many seconds, and after how many another symbol has its turn. Start
+//! it twice to see gaps: the server's time stands still for a symbol that nobody watches.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -31,11 +31,12 @@ struct Tick {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
-    let seconds = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
-    smol::block_on(watch_all(&url, Duration::from_secs(seconds)))
+    let mut seconds = |usual| args.next().map_or(Ok(usual), |seconds| seconds.parse());
+    let (time, turn) = (Duration::from_secs(seconds(20)?), Duration::from_secs(seconds(2)?));
+    smol::block_on(watch_all(&url, time, turn))
 }
 
-async fn watch_all(url: &str, time: Duration) -> Result<(), Box<dyn Error>> {
+async fn watch_all(url: &str, time: Duration, turn: Duration) -> Result<(), Box<dyn Error>> {
     // A message is on the topic of its symbol: `{"type":"tick","symbol":"ASH","price":1.5,"seq":3}`.
     let by_symbol = RoutingConfig { topic: "symbol".to_owned(), ..RoutingConfig::default() };
     let builder = Builder::new(url)
@@ -54,7 +55,7 @@ async fn watch_all(url: &str, time: Duration) -> Result<(), Box<dyn Error>> {
         }
         let left = end.saturating_duration_since(Instant::now());
         if watched.len() == 2 {
-            smol::Timer::after(left.min(Duration::from_secs(2))).await;
+            smol::Timer::after(left.min(turn)).await;
         }
         if handle.closed().is_some() || Instant::now() >= end {
             break;

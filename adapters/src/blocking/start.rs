@@ -40,8 +40,8 @@ impl Builder {
     }
 
     /// Connects and drives the connection on this thread, until it is closed. `callback` is told
-    /// every notice; it must not block, and [`ControlFlow::Break`] closes with code 1000 and tells
-    /// it no more.
+    /// every notice, save the messages that go to subscribers; it must not block, and
+    /// [`ControlFlow::Break`] closes with code 1000 and tells it no more.
     ///
     /// # Errors
     /// [`Error`] for what can never work.

@@ -1,17 +1,20 @@
 //! `Config::manager()`.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use perennial::bus::{Bus, Pattern, Routing};
 use perennial::core::{DialectConfig, HeartbeatFrames, RetryChoice};
 use perennial::practice::{CloseAfter, Faults};
 use perennial::{
     Backoff, ClosedBy, Config, Death, HeartbeatStyle, Jitter, Notice, Snapshot, State,
 };
+use serde_json::{Value, json};
 
 use crate::host::{Host, Peer};
-use crate::support::{closed, connect, find, seen, text, until};
+use crate::support::{LONG, closed, connect, eventually, find, seen, text, until};
 use crate::{BEAT, assert_still, beating, builder, gave_up, refusing, serve, soon};
 
 const PING: &str = r#"{"type":"ping"}"#;
@@ -48,6 +51,118 @@ fn a_json_ping_goes_out_and_its_pong_is_consumed() {
         assert_eq!(text(&mut client), round);
     }
     assert!(client.status().rtt.is_some(), "a pong was taken for the answer to its ping");
+}
+
+#[test]
+fn on_its_bus_json_is_a_value_and_neither_a_pong_nor_other_text_is_there() {
+    let mut host = Host::new();
+    let mut client = connect(&host.url(), beating(Config::manager()));
+    // Whoever wants everything that has a topic; a pong would have one.
+    let mut bus = client.topic::<Value>("**").unwrap();
+    let mut peer = host.peer();
+    for round in 1..=3 {
+        peer.hears(PING);
+        peer.says(PONG);
+        peer.says(&format!(r#"{{"type":"news","round":{round}}}"#));
+        peer.says("no JSON");
+        let value = bus.recv_timeout(LONG).unwrap().unwrap().unwrap();
+        assert_eq!(value, json!({"type": "news", "round": round}));
+        // The next that the client has: the value went past it.
+        assert_eq!(text(&mut client), "no JSON");
+    }
+    assert!(client.status().rtt.is_some(), "a pong was taken for the answer to its ping");
+    assert!(bus.try_recv().is_none());
+}
+
+#[test]
+fn what_nobody_subscribed_to_can_be_dropped_and_is_in_no_history_then() {
+    let mut host = Host::new();
+    let builder = builder(&host.url(), soon(Config::manager())).history(3).discard_unrouted();
+    let client = builder.connect().unwrap();
+    let mut news = client.listen("news").unwrap();
+    let view = client.view();
+    let mut peer = host.peer();
+    for said in ["no JSON", r#"{"type":"weather"}"#, r#"{"type":"news"}"#] {
+        peer.says(said);
+    }
+    let heard = news.recv_timeout(LONG).unwrap().unwrap().unwrap();
+    assert_eq!(heard.topic(), Some("news"));
+    assert_eq!(client.session_status().discarded, 2);
+    // A view is told after the subscribers are.
+    eventually("the history has it", || !view.history().is_empty());
+    let history: Vec<_> = view.history().iter().map(|entry| entry.value.to_string()).collect();
+    assert_eq!(history, [r#"{"type":"news"}"#]);
+}
+
+#[test]
+fn its_message_callback_comes_first_and_hands_on_to_its_bus() {
+    let mut host = Host::new();
+    let builder = builder(&host.url(), soon(Config::manager()));
+    let (told, log) = mpsc::channel();
+    let run = thread::spawn(move || {
+        let mut bus = Bus::new(Routing::default());
+        let news = bus.subscribe(&bus.pattern("news").unwrap());
+        let rest = bus.subscribe(&Pattern::unrouted());
+        let mut whose = Vec::new();
+        builder.run(|_, notice| {
+            let Notice::Message(message) = notice else { return ControlFlow::Continue(()) };
+            told.send(format!("callback: {message}")).unwrap();
+            if message.as_text() == Some("enough") {
+                return ControlFlow::Break(());
+            }
+            let delivery = bus.route(message, &mut whose);
+            for subscriber in whose.drain(..) {
+                let part = if subscriber == news {
+                    format!("news: {}", delivery.parse::<Value>().unwrap()["round"])
+                } else {
+                    assert_eq!(subscriber, rest);
+                    format!("rest: {}", delivery.as_text().unwrap())
+                };
+                told.send(part).unwrap();
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let mut peer = host.peer();
+    for said in [r#"{"type":"news","round":1}"#, "no JSON", "enough"] {
+        peer.says(said);
+    }
+    peer.hears_goodbye(1000);
+    assert_eq!(run.join().unwrap().unwrap().by, ClosedBy::Application);
+    let expected = [
+        r#"callback: {"type":"news","round":1}"#,
+        "news: 1",
+        "callback: no JSON",
+        "rest: no JSON",
+        "callback: enough",
+    ];
+    assert_eq!(log.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn its_history_is_stamped_and_keeps_no_more_than_it_was_told_to() {
+    let mut host = Host::new();
+    let builder = builder(&host.url(), soon(Config::manager())).history(3);
+    let mut client = builder.connect().unwrap();
+    let view = client.view();
+    let mut peer = host.peer();
+    for n in 1..=50 {
+        if n == 40 {
+            peer.resets();
+            peer = host.peer();
+        }
+        peer.says(&n.to_string());
+        assert_eq!(text(&mut client), n.to_string());
+        let history = view.history();
+        assert_eq!(history.len(), n.min(3));
+        assert!(history.is_sorted_by_key(|entry| entry.at));
+        let texts: Vec<_> = history.iter().map(|entry| entry.value.to_string()).collect();
+        let last: Vec<_> = (n.saturating_sub(2).max(1)..=n).map(|n| n.to_string()).collect();
+        assert_eq!(texts, last, "the last ones, whatever was lost meanwhile");
+    }
+    assert_eq!(view.snapshot().latest.map(|latest| latest.value.to_string()), Some("50".into()));
+    view.clear();
+    assert!(view.history().is_empty() && view.snapshot().latest.is_none());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::action::Action;
 use crate::bus::{Delivery, SubscriberId};
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::dialect::Plain;
+use crate::dialect::BuiltIn;
 use crate::error::{Accepted, Rejected};
 use crate::event::{
     Capabilities, DialError, DialFailure, End, EndKind, Event, Outgoing, TransportId,
@@ -27,7 +27,7 @@ use crate::time::{Duration, Instant};
 
 /// A driver in small: it takes what is to be done, and notes everything.
 pub(super) struct Rig {
-    pub(super) connection: Connection<Plain>,
+    pub(super) connection: Connection<BuiltIn>,
     pub(super) session: Session,
     pub(super) now: Instant,
     /// The transport that was dialled last.
@@ -56,8 +56,9 @@ impl Rig {
 
     pub(super) fn with(config: Config, session: SessionConfig) -> Self {
         let now = Instant::ZERO;
+        let dialect = BuiltIn::new(&config.dialect);
         let mut rig = Self {
-            connection: Connection::new(config, Plain, 7, now),
+            connection: Connection::new(config, dialect, 7, now),
             session: Session::new(session, now).expect("a session"),
             now,
             transport: None,

@@ -90,6 +90,32 @@ fn the_queue_waits_for_confirmations_for_three_quarters_of_the_opening() {
     assert_eq!(rig.written(), ["queued"]);
 }
 
+#[test]
+fn a_ticker_on_the_client_preset_hears_its_symbols_again_after_each_reconnect() {
+    const SUBSCRIBE: &str = r#"{"type":"subscribe","symbols":["ASH","BIRCH"]}"#;
+    let mut config = Config::client().into_builder();
+    config.opening.hold = true;
+    let mut rig = Rig::with(config.build().expect("a config"), SessionConfig::default());
+    rig.subscribe(Subscription::new(SUBSCRIBE));
+    rig.open();
+    assert_eq!(rig.written(), [SUBSCRIBE]);
+    for round in 1..=10_u64 {
+        // A connection that lasts.
+        rig.pass(Duration::from_secs(30));
+        assert_eq!(rig.written(), [r#"{"type":"ping"}"#], "and nothing is said twice on it");
+        rig.hear(r#"{"type":"pong"}"#);
+        let lost = rig.now;
+        rig.lose();
+        rig.send(r#"{"type":"order","symbol":"ASH"}"#);
+        rig.pass(Duration::from_secs(5));
+        rig.refuse();
+        rig.reopen();
+        assert_eq!(rig.now, lost + Duration::from_secs(10), "two attempts, 5 s apart");
+        assert_eq!(rig.written(), [SUBSCRIBE, r#"{"type":"order","symbol":"ASH"}"#]);
+        assert_eq!(rig.connection.counters().reconnects, round);
+    }
+}
+
 /// The server's side of a ticker: what it was told on this transport.
 fn apply(standing: &mut BTreeMap<String, usize>, written: Vec<String>) {
     for text in written {

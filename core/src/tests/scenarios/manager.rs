@@ -25,10 +25,12 @@ fn it_connects_by_itself_unless_told_otherwise() {
 
 #[test]
 fn open_starts_the_heartbeat_and_is_told() {
-    let harness = open("manager");
+    let mut harness = open("manager");
     assert_eq!(harness.changes(), ["connecting-open"]);
-    let (until, _) = harness.wait.expect("a deadline is set");
-    assert_eq!(until, harness.now + secs(30));
+    harness.advance(secs(30) - ms(1));
+    assert!(harness.take_texts().is_empty());
+    harness.advance(ms(1));
+    assert_eq!(harness.take_texts(), [PING]);
 }
 
 #[test]
@@ -127,12 +129,14 @@ fn strings_are_sent_unchanged() {
 }
 
 #[test]
-fn an_error_alone_stops_the_heartbeat_and_does_not_reconnect() {
+fn a_peer_that_breaks_the_protocol_is_pinged_no_more_and_left_for_good() {
     let mut harness = open("manager");
     harness.violate(1002);
     harness.advance(secs(3_600));
     assert!(written(&harness, PING).is_empty());
     assert_eq!((harness.dials.len(), harness.delays().len()), (1, 0));
+    let closed = harness.closed();
+    assert_eq!((closed.by, closed.code), (ClosedBy::Policy, 1002));
 }
 
 #[test]
@@ -197,6 +201,40 @@ fn a_manual_reconnect_resets_the_counter_and_connects_at_once() {
     let dial = *harness.dials.last().expect("dialled");
     assert_eq!((dial.at, dial.attempt), (before, 1));
     assert_eq!(fail_until_closed(&mut harness), 11, "all of them are there again");
+}
+
+#[test]
+fn giving_up_is_as_final_as_a_close_to_a_reconnect_by_hand() {
+    for by_hand in [false, true] {
+        let mut harness = preset("manager");
+        if by_hand {
+            harness.close();
+        } else {
+            fail_until_closed(&mut harness);
+        }
+        let dials = harness.dials.len();
+        harness.stale(Event::Reconnect);
+        harness.advance(secs(3_600));
+        assert_eq!((harness.connection.state(), harness.dials.len()), (State::Closed, dials));
+        assert_eq!(harness.wait, None, "no timer is left");
+        // The one closed notice says so too, and there is no second one.
+        let by = if by_hand { ClosedBy::Application } else { ClosedBy::Policy };
+        assert_eq!(harness.closed().by, by);
+    }
+}
+
+#[test]
+fn without_a_maximum_a_reconnect_by_hand_is_always_possible() {
+    let mut harness = preset_with("manager", |config| config.retry.max_attempts = None);
+    for _ in 0..100 {
+        harness.fail_dial();
+        harness.await_dial();
+    }
+    harness.fail_dial();
+    let before = harness.now;
+    harness.done(Event::Reconnect);
+    assert_eq!(harness.dials.last().map(|dial| (dial.at, dial.attempt)), Some((before, 1)));
+    harness.open();
 }
 
 #[test]
@@ -319,7 +357,7 @@ fn fault_gone_what_is_sent_while_down_is_queued_and_flushed_in_order() {
 }
 
 #[test]
-fn fault_gone_nothing_grows_without_bound() {
+fn the_queue_is_bounded_and_gives_back_what_it_cannot_hold() {
     let mut harness = preset("manager");
     let limit = Config::manager().outbox.max_messages;
     for _ in 0..limit {

@@ -1,10 +1,12 @@
 //! The realtime system: `Config::realtime()`.
 
+use alloc::collections::BTreeSet;
+
 use super::{a_close_is_final, fail_until_closed, live, nominal_delays, open, preset, preset_with};
 use crate::testing::{Harness, ms, secs, text};
 use crate::{
-    Capabilities, ClosedBy, DialError, DialFailure, End, EndKind, Event, Notice, ReadyState,
-    Reason, Rejected, State, Warning,
+    BuiltIn, Capabilities, ClosedBy, Config, DialError, DialFailure, End, EndKind, Event, Jitter,
+    Notice, ReadyState, Reason, Rejected, State, Warning,
 };
 
 const PING: &str = r#"{"type":"heartbeat""#;
@@ -36,6 +38,21 @@ fn the_delays_are_exponential_from_1_s_and_spread() {
     for (delay, nominal) in harness.delays().into_iter().zip(nominal_delays(&harness)) {
         assert!(u128::from(delay) <= nominal, "{delay} of {nominal}");
     }
+    // Who lost it at the same time does not come back at the same time.
+    assert_eq!(Config::realtime().retry.jitter, Jitter::Full);
+    let firsts: BTreeSet<_> = (1..=8).map(first_delay).collect();
+    assert!(firsts.len() > 4, "{firsts:?}");
+}
+
+/// The delay before the first reconnect of a connection with this seed.
+fn first_delay(seed: u64) -> u64 {
+    let config = Config::realtime();
+    let dialect = BuiltIn::new(&config.dialect);
+    let mut harness = Harness::with_dialect(config, dialect, seed);
+    harness.open();
+    live(&mut harness, 60, PING, PONG);
+    harness.reset();
+    harness.delays()[0]
 }
 
 #[test]
@@ -130,7 +147,7 @@ fn send_while_down_is_an_error_and_not_silence() {
 #[test]
 fn is_connected_follows_the_connection() {
     let mut harness = preset("realtime");
-    let connected = |harness: &Harness| harness.connection.state() == State::Open;
+    let connected = |harness: &Harness| harness.connection.ready_state() == ReadyState::Open;
     assert!(!connected(&harness));
     harness.open();
     assert!(connected(&harness));
@@ -139,6 +156,10 @@ fn is_connected_follows_the_connection() {
     harness.reopen();
     assert!(connected(&harness));
     harness.close();
+    // The handshake of the close is under way: the state is the same still, but nothing can be sent.
+    assert_eq!(harness.connection.state(), State::Open);
+    assert!(!connected(&harness));
+    assert!(matches!(harness.refused("late"), Rejected::Closed(_)));
     harness.end(EndKind::Eof);
     assert!(!connected(&harness));
 }
