@@ -67,16 +67,28 @@ fn acks_bring_their_own() {
 
 #[test]
 fn every_preset_can_be_named() {
-    for (name, interval, attempts) in [
-        ("manager", "30s", json!(11)),
+    for (name, interval, retries) in [
+        ("manager", "30s", json!(10)),
         ("idle-watch", "10s", json!(null)),
         ("realtime", "30s", json!(5)),
-        ("client", "30s", json!(6)),
+        ("client", "30s", json!(5)),
         ("basics", "5s", json!(null)),
         ("scripts", "20s", json!(null)),
     ] {
         let config = printed(&["--preset", name]);
         let interval = ("/heartbeat/interval", json!(interval));
-        assert_has(&config, &[interval, ("/retry/max_attempts", attempts)]);
+        assert_has(
+            &config,
+            &[
+                interval,
+                ("/retry/max_retries", retries),
+                ("/retry/max_attempts", json!(null)),
+                // A pipe's lines wait, whatever the preset says of what is sent while down.
+                ("/outbox/while_down", json!("accept")),
+            ],
+        );
+        let asked = printed(&["--preset", name, "--max-attempts", "9"]);
+        let limits = [("/retry/max_retries", json!(null)), ("/retry/max_attempts", json!(9))];
+        assert_has(&asked, &limits);
     }
 }

@@ -16,10 +16,10 @@ use crate::{beating, serve, soon};
 fn its_own_times() {
     let config = Config::basics();
     assert_eq!(config.heartbeat.interval, Duration::from_secs(5));
-    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Both);
     assert_eq!(config.dialect, DialectConfig::text());
     assert_eq!(config.retry.backoff, Backoff::Constant { base: Duration::from_secs(3) });
-    assert_eq!((config.retry.jitter, config.retry.max_attempts), (Jitter::None, None));
+    assert_eq!((config.retry.jitter, config.retry.max_retries), (Jitter::None, None));
 }
 
 #[test]
@@ -100,11 +100,25 @@ fn a_text_ping_goes_out_and_its_pong_is_no_message() {
     let mut client = connect(&host.url(), beating(Config::basics()));
     let mut peer = host.peer();
     for _ in 0..3 {
+        peer.hears_protocol_ping();
         peer.hears("ping");
         peer.says("pong");
     }
     peer.says("a message");
     assert_eq!(text(&mut client), "a message");
+}
+
+#[test]
+fn a_server_that_leaves_text_pings_unanswered_is_alive() {
+    let mut host = Host::new();
+    let client = connect(&host.url(), beating(Config::basics()));
+    let mut peer = host.peer();
+    // The protocol's ping is answered by the host's library, as by every other.
+    for _ in 0..5 {
+        peer.hears_protocol_ping();
+        peer.hears("ping");
+    }
+    assert_eq!((client.state(), client.counters().attempts), (State::Open, 1));
 }
 
 #[test]

@@ -19,10 +19,10 @@ use crate::{
 fn its_own_times() {
     let config = Config::client();
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
-    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Both);
     assert_eq!(config.retry.backoff, Backoff::Constant { base: Duration::from_secs(5) });
     assert_eq!(config.retry.jitter, Jitter::None);
-    assert_eq!(config.retry.max_attempts, Some(1 + 5), "the first dial, and 5 attempts");
+    assert_eq!(config.retry.max_retries, Some(5));
     assert_eq!(config.outbox.class, Class::Queued);
     assert_eq!(config.outbox.ack_timeout, Duration::from_secs(5));
     let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
@@ -38,6 +38,7 @@ fn a_json_ping_goes_out() {
     let _client = connect(&host.url(), beating(Config::client()));
     let mut peer = host.peer();
     for _ in 0..2 {
+        peer.hears_protocol_ping();
         peer.hears(r#"{"type":"ping"}"#);
         peer.says(r#"{"type":"pong"}"#);
     }

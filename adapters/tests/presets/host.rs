@@ -105,6 +105,12 @@ impl Peer {
         self.socket.read().expect("something in time")
     }
 
+    /// The next one is a ping of the protocol's.
+    pub(crate) fn hears_protocol_ping(&mut self) {
+        let next = self.next();
+        assert!(matches!(next, Message::Ping(_)), "{next:?}");
+    }
+
     /// The next one is this text.
     pub(crate) fn hears(&mut self, text: &str) {
         assert_eq!(self.next(), Message::text(text));

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use perennial::blocking::Client;
-use perennial::core::{ConfigBuilder, DialectConfig, DropReason, HeartbeatFrames};
+use perennial::core::{ConfigBuilder, DialectConfig, HeartbeatFrames};
 use perennial::practice::Faults;
 use perennial::{
-    Backoff, Class, ClosedBy, Config, DialError, Error, Fate, HeartbeatStyle, HookError, Notice,
-    Payload, Reason, Refusal, State,
+    Backoff, Class, ClosedBy, Config, DialError, Error, HeartbeatStyle, HookError, Notice, Reason,
+    Refusal, State, Warning, WhileDown,
 };
 
 use crate::host::{Host, Peer};
@@ -19,7 +19,7 @@ use crate::{WHILE, assert_still, beating, builder, gave_up, refusing, serve, soo
 
 /// Connects, which waits for the host's answer.
 fn opened(host: &mut Host, config: ConfigBuilder) -> (Client, Peer) {
-    let builder = builder(&host.url(), config).reports(true);
+    let builder = builder(&host.url(), config);
     let connecting = thread::spawn(move || builder.connect());
     let peer = host.peer();
     (connecting.join().unwrap().unwrap(), peer)
@@ -47,10 +47,11 @@ fn its_own_times() {
     assert!(config.connect.fail_fast && config.connect.auto);
     let base = Duration::from_secs(1);
     assert_eq!(config.retry.backoff, Backoff::Exponential { base, factor_percent: 200 });
-    assert_eq!(config.retry.max_attempts, Some(5));
+    assert_eq!(config.retry.max_retries, Some(5));
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
-    assert_eq!(config.heartbeat.style, HeartbeatStyle::Application);
+    assert_eq!(config.heartbeat.style, HeartbeatStyle::Both);
     assert_eq!(config.outbox.class, Class::Volatile);
+    assert_eq!(config.outbox.while_down, WhileDown::Refuse);
     let DialectConfig::Json(json) = &config.dialect else { panic!("{:?}", config.dialect) };
     let HeartbeatFrames::Json { ping, timestamp, .. } = &json.heartbeat else {
         panic!("{:?}", json.heartbeat)
@@ -87,17 +88,10 @@ fn connecting_fails_when_the_attempt_fails() {
     assert!(reason.to_string().contains(&server.addr().to_string()), "{reason}");
 }
 
-/// What was sent comes back at once.
-fn comes_back(client: &mut Client, text: &'static str) {
-    let sent = client.send(text).unwrap();
-    let (fate, payload) = find(client, |notice| match notice {
-        Notice::Undelivered { seq, fate, payload, .. } if *seq == sent => {
-            Some((*fate, payload.clone()))
-        }
-        _ => None,
-    });
-    assert_eq!(fate, Fate::Dropped(DropReason::NotOpen));
-    assert_eq!(payload, Payload::from(text));
+/// What is sent comes back at once, whatever the application wants to be told of it.
+fn comes_back(client: &Client, text: &'static str) {
+    let error = client.send(text).unwrap_err();
+    assert_eq!((error.refusal, error.message), (Refusal::NotOpen, text.into()));
 }
 
 #[test]
@@ -107,10 +101,10 @@ fn sending_while_down_is_an_error_and_the_message_comes_back() {
     until(&mut client, State::Open);
     peer.resets();
     until(&mut client, State::Reconnecting);
-    comes_back(&mut client, "lost");
+    comes_back(&client, "lost");
     // A dial is under way.
     let socket = host.socket();
-    comes_back(&mut client, "lost too");
+    comes_back(&client, "lost too");
     let mut peer = Peer::new(socket);
     until(&mut client, State::Open);
     client.send("now").unwrap();
@@ -184,6 +178,7 @@ fn the_heartbeat_carries_a_timestamp() {
     let (_client, mut peer) = opened(&mut host, beating(Config::realtime()));
     let mut last = unix_ms() - 60_000;
     for _ in 0..3 {
+        peer.hears_protocol_ping();
         let text = peer.text();
         let beat: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&beat["type"], beat.as_object().unwrap().len()), (&"heartbeat".into(), 2));
@@ -193,6 +188,24 @@ fn the_heartbeat_carries_a_timestamp() {
         last = stamp;
         peer.says(r#"{"type":"pong"}"#);
     }
+}
+
+#[test]
+fn text_that_is_not_json_is_passed_raw_with_a_warning() {
+    let mut host = Host::new();
+    let (mut client, mut peer) = opened(&mut host, soon(Config::realtime()));
+    peer.says("[1]");
+    peer.says("no JSON");
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last| last != "no JSON") {
+        told.push(find(&mut client, |notice| match notice {
+            Notice::Message(message) => Some(message.to_string()),
+            Notice::Warning(warning @ Warning::Unreadable { .. }) => Some(warning.to_string()),
+            _ => None,
+        }));
+    }
+    let warning = "a message could not be read, and was passed on as it came: the text is not JSON";
+    assert_eq!(told, ["[1]", warning, "no JSON"]);
 }
 
 #[test]

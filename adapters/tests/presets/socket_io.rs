@@ -57,7 +57,7 @@ fn its_own_times() {
     assert_eq!(config.retry.backoff, Backoff::Exponential { base, factor_percent: 200 });
     assert_eq!(config.retry.cap, Duration::from_secs(5));
     assert_eq!(config.retry.jitter, Jitter::Equal);
-    assert_eq!(config.retry.max_attempts, Some(1 + 5), "the first dial, and 5 attempts");
+    assert_eq!(config.retry.max_retries, Some(5));
     assert_eq!(config.heartbeat.style, HeartbeatStyle::Server);
     assert_eq!(config.heartbeat.interval, Duration::from_secs(25));
     assert_eq!(config.heartbeat.deadline, Duration::from_secs(20));

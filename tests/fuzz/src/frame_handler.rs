@@ -98,6 +98,9 @@ fn ordinary(json: &JsonConfig) -> bool {
 /// The JSON dialect must have read `text` as `serde_json` does, where that can read it.
 fn agrees(json: &JsonConfig, text: &str, meaning: &Meaning) {
     if matches!(meaning, Meaning::Unreadable { .. }) {
+        if json.warn_unreadable && serde_json::from_str::<Value>(text).is_err() {
+            return;
+        }
         assert!(text.bytes().filter(|byte| b"{[".contains(byte)).count() > json.max_depth);
         return;
     }
@@ -157,15 +160,24 @@ fn by_the_grammar(json: &JsonConfig, text: &str) -> Meaning {
             return Meaning::Ping;
         }
     }
+    let without_id = || {
+        // As the value of a field, and the only one, so that no object's end is taken for its own.
+        let alone = format!(r#"{{"a":{text}}}"#);
+        if json.warn_unreadable && grammar::fields(&alone).is_none_or(|fields| fields.len() != 1) {
+            let payload = Payload::from(text.to_owned());
+            return Meaning::Unreadable { payload, detail: "the text is not JSON".into() };
+        }
+        message(None)
+    };
     if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
-        return message(None);
+        return without_id();
     }
     if let Some(at) = deeper(text, json.max_depth) {
         let payload = Payload::from(text.to_owned());
         let detail = format!("JSON nests deeper than max_depth {} at byte {at}", json.max_depth);
         return Meaning::Unreadable { payload, detail: detail.into() };
     }
-    let Some(fields) = grammar::fields(text) else { return message(None) };
+    let Some(fields) = grammar::fields(text) else { return without_id() };
     let last = |wanted: &str| {
         let mut fields = fields.iter().rev();
         fields.find(|(name, _)| grammar::is_string(name, wanted)).map(|(_, value)| *value)

@@ -33,6 +33,7 @@ pub(super) struct JsonSettings<'a> {
     acks: bool,
     acknowledge: bool,
     max_depth: u8,
+    warn_unreadable: bool,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -217,6 +218,7 @@ impl JsonSettings<'_> {
             acks: self.acks,
             acknowledge: self.acknowledge,
             max_depth: self.max_depth.into(),
+            warn_unreadable: self.warn_unreadable,
         }
     }
 }

@@ -192,7 +192,7 @@ impl Dialect for Json {
                 Meaning::Unreadable { payload, detail: detail.into() }
             }
             Reading::NoJson => {
-                Meaning::Unreadable { payload, detail: "a text that is not JSON".into() }
+                Meaning::Unreadable { payload, detail: "the text is not JSON".into() }
             }
         }
     }

@@ -225,7 +225,7 @@ fn giving_up_is_as_final_as_a_close_to_a_reconnect_by_hand() {
 
 #[test]
 fn without_a_maximum_a_reconnect_by_hand_is_always_possible() {
-    let mut harness = preset_with("manager", |config| config.retry.max_attempts = None);
+    let mut harness = preset_with("manager", |config| config.retry.max_retries = None);
     for _ in 0..100 {
         harness.fail_dial();
         harness.await_dial();

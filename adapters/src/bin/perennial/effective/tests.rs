@@ -131,7 +131,7 @@ fn the_file_overrides_the_preset_and_the_options_override_the_file() {
     assert_eq!(config.retry.backoff, Backoff::Linear { base: Duration::from_secs(4) });
     assert_eq!(config.outbox.ttl, Some(Duration::from_secs(3)));
     // From the preset:
-    assert_eq!(config.retry.max_attempts, Some(6));
+    assert_eq!(config.retry.max_retries, Some(5));
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
     // Without a preset the default one is below the file.
     assert_eq!(of(&["--config", path]).outbox.overflow, Overflow::Wait);
