@@ -89,7 +89,8 @@ impl Outgoing {
     /// It is bound to the transport that is open now, and so volatile whatever its class says. It
     /// goes out while that transport is [held](crate::Opening::hold) too, in the order in which
     /// such messages were sent. Only control frames precede it. It takes no room in the outbox: 64
-    /// such messages may wait, see [`ahead_room`](crate::Connection::ahead_room).
+    /// such messages may wait, see [`ahead_room`](crate::Connection::ahead_room). A
+    /// [purge](Event::Purge) leaves it.
     #[must_use]
     pub fn ahead(mut self) -> Self {
         self.ahead = true;
@@ -113,7 +114,8 @@ pub enum Event {
     Send(Outgoing),
     /// The application takes a message back. One that was handed to a transport cannot be.
     Cancel(Seq),
-    /// The application takes back every message that was not handed to a transport.
+    /// The application takes back every message of the queue that was not handed to a transport. What
+    /// goes [ahead](Outgoing::ahead) can be taken back one by one.
     Purge,
     /// The application puts the queue in order: of the messages that were never handed to a
     /// transport ([`Connection::queued`](crate::Connection::queued)) those named go first, in the

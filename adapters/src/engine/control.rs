@@ -81,7 +81,8 @@ impl Control {
         self.command(Event::Cancel(seq))
     }
 
-    /// Takes back every message that was not handed to a transport.
+    /// Takes back every message of the queue that was not handed to a transport, and with it the requests
+    /// that were not. What goes [ahead](perennial_core::Outgoing::ahead) stays: a login, a subscription.
     pub fn purge(&self) {
         // Never refused.
         let _ = self.command(Event::Purge);

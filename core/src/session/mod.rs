@@ -163,7 +163,13 @@ impl Session {
         event: Event,
     ) -> Result<Accepted, Rejected> {
         self.now = self.now.max(now);
-        door.handle(now, event)
+        let pauses = matches!(event, Event::PauseReads);
+        let is_of_reading = pauses || matches!(event, Event::ResumeReads);
+        let result = door.handle(now, event);
+        if is_of_reading && result.is_ok() {
+            self.subscriptions.set_deaf(self.now, pauses);
+        }
+        result
     }
 
     /// The next thing to do, to tell or to ask. Ends in the `Wait` of the connection, whose deadline

@@ -169,7 +169,9 @@ impl Session {
     }
 
     fn send_ahead(&mut self, door: &mut impl Door, payload: Payload) -> Result<Seq, Rejected> {
-        match door.handle(self.now, Event::Send(Outgoing::new(payload).ahead()))? {
+        // It is worth saying for as long as its transport is there, whatever the config says of messages.
+        let message = Outgoing::new(payload).ttl(Duration::MAX).ahead();
+        match door.handle(self.now, Event::Send(message))? {
             Accepted::Message(seq) => Ok(seq),
             Accepted::Done | Accepted::Stale => {
                 unreachable!("every message that is taken gets a name")
@@ -190,7 +192,8 @@ impl Session {
         if self.transport != Some(of) || self.stage != Stage::Login {
             return;
         }
-        for (at, message) in send.into_iter().enumerate() {
+        for (at, mut message) in send.into_iter().enumerate() {
+            message.ttl.get_or_insert(Duration::MAX);
             match door.handle(self.now, Event::Send(message.ahead())) {
                 Ok(Accepted::Message(seq)) => {
                     self.login.insert(seq);

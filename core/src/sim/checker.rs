@@ -437,7 +437,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     self.ledger.write(*transport, *index, frame, held)?;
                 } else if self.is_ping(frame) {
                     self.liveness.ping()?;
-                } else if self.is_own_ping(frame) {
+                } else if self.liveness.sends_both() && self.is_own_ping(frame) {
                     self.liveness.beside()?;
                 }
                 self.ledger.resends(self.inner.output.counters.resent)

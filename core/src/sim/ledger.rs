@@ -333,7 +333,10 @@ impl Ledger {
         let certain = !entry.written;
         match fate {
             Fate::Expired => certain && expired,
-            Fate::Cancelled => certain && matches!(event, Event::Cancel(_) | Event::Purge),
+            Fate::Cancelled => {
+                let purged = matches!(event, Event::Purge) && !entry.ahead;
+                certain && (purged || matches!(event, Event::Cancel(_)))
+            }
             Fate::Dropped(DropReason::Oldest) => {
                 certain && config.outbox.overflow == Overflow::DropOldest && !newest && !entry.ahead
             }

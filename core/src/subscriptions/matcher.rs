@@ -14,7 +14,9 @@ use crate::json::{check, first_byte, members, normal, push_quoted, quoted_len, r
 ///
 /// Two values are equal if they mean the same: strings with their escapes resolved, numbers by
 /// their exact value (`1`, `1.0` and `10e-1` are equal), arrays element by element, objects field by
-/// field in whatever order, the last of a name counting.
+/// field in whatever order, the last of a name counting. One in a message that takes more than six times
+/// the bytes of the longest that is waited for, and 4 KiB more, is equal to none: a peer's white space and
+/// escapes are not followed without end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(String);
 

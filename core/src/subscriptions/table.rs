@@ -86,6 +86,8 @@ pub struct Subscriptions {
     deadlines: BTreeSet<(Instant, SubscriptionId)>,
     waiting: Waiting,
     told: VecDeque<Told>,
+    /// Nothing can be heard, so that nobody is late.
+    deaf: bool,
 }
 
 /// What a received message was.
@@ -166,6 +168,7 @@ impl Subscriptions {
             deadlines: BTreeSet::new(),
             waiting: Waiting::default(),
             told: VecDeque::new(),
+            deaf: false,
         })
     }
 
@@ -379,9 +382,27 @@ impl Subscriptions {
         heard
     }
 
+    /// Says whether reading has stopped, so that no answer can be heard. Until it goes on no answer is
+    /// late; then each that is awaited has its whole time again, from `now`.
+    pub fn set_deaf(&mut self, now: Instant, deaf: bool) {
+        if !core::mem::replace(&mut self.deaf, deaf) || deaf {
+            return;
+        }
+        for (_, id) in core::mem::take(&mut self.deadlines) {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && let Some(confirm) = &entry.subscription.confirm
+            {
+                let until = now + confirm.timeout;
+                entry.standing = Standing::Said(Answer::Awaited { until });
+                self.deadlines.insert((until, id));
+            }
+        }
+    }
+
     /// Waits no longer for answers that are due by `now`.
     pub fn tick(&mut self, now: Instant) {
-        while let Some((until, id)) = self.deadlines.first().copied()
+        while !self.deaf
+            && let Some((until, id)) = self.deadlines.first().copied()
             && until <= now
         {
             self.deadlines.pop_first();
@@ -392,10 +413,10 @@ impl Subscriptions {
         }
     }
 
-    /// When to [`tick`](Self::tick) next; `None` if no answer is waited for.
+    /// When to [`tick`](Self::tick) next; `None` if no answer is waited for, or none can be heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(until, _)| *until)
+        self.deadlines.first().filter(|_| !self.deaf).map(|(until, _)| *until)
     }
 
     /// The next news, in the order in which it happened.

@@ -23,6 +23,13 @@ pub(super) enum Role {
     Confirm,
 }
 
+/// How much longer than the longest value that is waited for one in a message may be written to be
+/// compared with it at all: so much for escapes, of which each makes six bytes of one, and so much for
+/// white space and idle zeros. A peer may write what it likes, and must not be able to have values of
+/// any size made comparable.
+const ESCAPES: usize = 6;
+const SPACE: usize = 4096;
+
 /// Everyone who waits.
 #[derive(Clone, Default)]
 pub(super) struct Waiting {
@@ -34,6 +41,8 @@ pub(super) struct Waiting {
     found: Vec<Option<Range<usize>>>,
     /// The values of a shape's fields, being looked up.
     key: String,
+    /// The length of the longest value that somebody waits for, or has waited for while others do.
+    longest: usize,
 }
 
 #[derive(Clone)]
@@ -66,6 +75,7 @@ impl Waiting {
     pub(super) fn clear(&mut self) {
         self.shapes.clear();
         self.names.clear();
+        self.longest = 0;
     }
 
     pub(super) fn insert(&mut self, id: SubscriptionId, role: Role, matcher: &Matcher) {
@@ -81,6 +91,8 @@ impl Waiting {
             index
         });
         self.shapes[index].values.entry(key(matcher)).or_default().insert((id, role));
+        let longest = matcher.fields().map(|(_, value)| value.as_json().len()).max();
+        self.longest = self.longest.max(longest.unwrap_or_default());
     }
 
     pub(super) fn remove(&mut self, id: SubscriptionId, role: Role, matcher: &Matcher) {
@@ -104,6 +116,9 @@ impl Waiting {
                 }
             }
         }
+        if self.is_empty() {
+            self.longest = 0;
+        }
     }
 
     /// Who waits for this message.
@@ -115,6 +130,10 @@ impl Waiting {
         self.found.resize(self.names.len(), None);
         let longest = self.names.iter().map(|(name, _)| name.len()).max()?;
         pick(text, Reader { text, names: &self.names, longest, found: &mut self.found })?;
+        let most = self.longest.saturating_mul(ESCAPES).saturating_add(SPACE);
+        for found in &mut self.found {
+            found.take_if(|range| range.len() > most);
+        }
         let mut best: Option<(usize, (SubscriptionId, Role))> = None;
         for shape in &self.shapes {
             let size = shape.fields.len();

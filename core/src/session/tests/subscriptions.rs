@@ -328,3 +328,68 @@ fn a_server_that_never_confirms_is_dialled_less_and_less_often() {
         assert!(delays.is_sorted_by(|(_, a), (_, b)| a < b), "{delays:?}");
     }
 }
+
+#[test]
+fn a_purge_takes_no_subscription_and_no_farewell_to_one() {
+    let mut rig = Rig::opened(SessionConfig::default());
+    // Both before the driver has its turn.
+    let a =
+        rig.session.subscribe(&mut rig.connection, rig.now, symbol("a")).expect("there is room");
+    rig.event(Event::Purge);
+    assert_eq!(rig.written(), ["+a"]);
+    rig.session.unsubscribe(&mut rig.connection, rig.now, a);
+    rig.event(Event::Purge);
+    assert_eq!(rig.written(), ["-a"]);
+    assert!(rig.told.is_empty());
+    // More than may be on their way at once.
+    for n in 0..200 {
+        rig.subscribe(symbol(&format!("{n}")));
+    }
+    rig.written();
+    rig.lose();
+    rig.flushes = false;
+    rig.reopen();
+    let first = rig.written();
+    rig.event(Event::Purge);
+    rig.flushes = true;
+    let transport = rig.transport.expect("one is open");
+    rig.event(Event::Flushed { transport, through: u64::MAX });
+    let all: Vec<_> = first.into_iter().chain(rig.written()).collect();
+    assert_eq!(all, (0..200).map(|n| format!("+{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_lifetime_of_messages_is_none_of_subscriptions() {
+    let mut config = Config::builder();
+    config.opening.hold = true;
+    config.outbox.ttl = Some(Duration::from_millis(200));
+    config.outbox.write_credit = 1;
+    let mut rig = Rig::with(config.build().expect("a config"), SessionConfig::default());
+    rig.open();
+    rig.flushes = false;
+    rig.subscribe(symbol("a"));
+    rig.subscribe(symbol("b"));
+    assert_eq!(rig.written(), ["+a"]);
+    rig.pass(Duration::from_secs(1));
+    let transport = rig.transport.expect("one is open");
+    rig.event(Event::Flushed { transport, through: u64::MAX });
+    assert_eq!(rig.written(), ["+b"]);
+    assert!(rig.told.is_empty());
+}
+
+#[test]
+fn no_confirmation_is_late_that_cannot_be_heard() {
+    let config = SessionConfig { unconfirmed: Unconfirmed::Reconnect, ..SessionConfig::default() };
+    let mut rig = Rig::opened(config);
+    rig.event(Event::PauseReads);
+    rig.subscribe(symbol("a").confirm(Confirm::when(Matcher::new("type", "ok"))));
+    rig.pass(Duration::from_secs(60));
+    assert!(rig.open && rig.told.is_empty());
+    // From now on it has its whole time.
+    rig.event(Event::ResumeReads);
+    rig.pass(Duration::from_millis(9_999));
+    assert!(rig.open && rig.told.is_empty());
+    rig.pass(Duration::from_millis(1));
+    assert!(!rig.open);
+    assert_eq!(rig.told[0].news, News::Unconfirmed);
+}

@@ -269,7 +269,7 @@ impl Messages {
 
     pub(super) fn cancel(&mut self, seq: Option<Seq>) {
         self.end(|message| {
-            let meant = seq.is_none_or(|seq| seq == message.seq) && !message.written;
+            let meant = seq.map_or(!message.ahead, |seq| seq == message.seq) && !message.written;
             meant.then_some(Outcome::Undelivered(message.seq, Fate::Cancelled))
         });
     }

@@ -133,6 +133,9 @@ impl Model {
         seen: &[Seen],
     ) -> Verdict {
         self.at(now);
+        if result.is_ok() {
+            self.standing.event(self.now, &event);
+        }
         let expected = Seen::Told(now, event, result.clone());
         let seen = match seen {
             // The application may.

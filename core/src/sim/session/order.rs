@@ -93,7 +93,11 @@ impl Order {
         send: Vec<Outgoing>,
         verdict: Option<LoginVerdict>,
     ) {
-        let send = send.into_iter().map(Outgoing::ahead).collect();
+        let lasting = |message: Outgoing| {
+            let ttl = message.ttl.unwrap_or(Duration::MAX);
+            message.ttl(ttl).ahead()
+        };
+        let send = send.into_iter().map(lasting).collect();
         self.said.push_back(Said { transport, send, verdict });
     }
 

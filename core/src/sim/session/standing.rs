@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use super::reading::fits;
-use crate::event::Seq;
+use crate::event::{Event, Seq};
 use crate::frame::Payload;
 use crate::notice::{DropReason, Fate};
 use crate::sim::{Verdict, demand};
@@ -43,6 +43,8 @@ pub(super) struct Standing {
     /// Messages that the connection has taken and not ended, and on which transport: by its number.
     messages: BTreeMap<Seq, (SubscriptionId, What, u64)>,
     is_open: bool,
+    /// Reading has stopped.
+    is_deaf: bool,
     /// How many transports there were.
     opens: u64,
     last: u64,
@@ -56,6 +58,7 @@ impl Standing {
             queue: VecDeque::new(),
             messages: BTreeMap::new(),
             is_open: false,
+            is_deaf: false,
             opens: 0,
             last: 0,
         }
@@ -70,7 +73,25 @@ impl Standing {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.untils().min()
+        self.untils().filter(|_| !self.is_deaf).min()
+    }
+
+    /// Reading stops, or goes on, and with it the time for each answer begins anew.
+    pub(super) fn event(&mut self, now: Instant, event: &Event) {
+        if let Event::PauseReads = event {
+            self.is_deaf = true;
+        }
+        if let Event::ResumeReads = event
+            && core::mem::take(&mut self.is_deaf)
+        {
+            for (subscription, state) in self.live.values_mut() {
+                if let (State::Said(Answer::Until(until)), Some(confirm)) =
+                    (state, &subscription.confirm)
+                {
+                    *until = now + confirm.timeout;
+                }
+            }
+        }
     }
 
     fn untils(&self) -> impl Iterator<Item = Instant> {
@@ -233,6 +254,9 @@ impl Standing {
     /// Nobody waits any longer for what is due.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Told> {
         let mut told = Vec::new();
+        if self.is_deaf {
+            return told;
+        }
         for (id, (_, state)) in &mut self.live {
             if let State::Said(Answer::Until(until)) = *state
                 && until <= now

@@ -177,3 +177,20 @@ proptest! {
         subscriptions.received(&text(&format!(r#"{{"a":{message}}}"#)));
     }
 }
+
+#[test]
+fn a_value_much_longer_than_any_that_is_waited_for_is_not_compared() {
+    let mut table = table();
+    let when = Matcher::new("list", Value::parse("[1,2]").expect("a value")).and("type", "ok");
+    let id = table.add(Subscription::new("+").confirm(Confirm::when(when))).expect("there is room");
+    table.opened();
+    say(&mut table, 1);
+    let written =
+        |spaces: usize| text(&format!(r#"{{"type":"ok","list":[1,{}2.0]}}"#, " ".repeat(spaces)));
+    // However many elements, none is looked at.
+    let endless = format!(r#"{{"type":"ok","list":[{}1]}}"#, "1,".repeat(100_000));
+    assert_eq!(table.received(&text(&endless)), Heard::NotMine);
+    assert_eq!(table.received(&written(5_000)), Heard::NotMine);
+    // White space has its room.
+    assert_eq!(table.received(&written(4_000)), Heard::Confirmed { id, consume: false });
+}
