@@ -205,6 +205,8 @@ impl<D: Dialect> Connection<D> {
         }
         let limited = !planted!(self.output, AttemptsUnlimited);
         let retries = self.schedule.retries();
+        #[cfg(perennial_planted)]
+        let retries = retries - u32::from(retries > 0 && planted!(self.output, OneRetryMore));
         if limited
             && (retry.max_attempts.is_some_and(|most| self.attempts >= most)
                 || retry.max_retries.is_some_and(|most| retries >= most))

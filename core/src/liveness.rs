@@ -162,6 +162,9 @@ impl<D: Dialect> Connection<D> {
             && let Some(ping) = self.dialect.ping(self.unix_ms(now))
             && let Some(transport) = &mut self.transport
         {
+            planted!(self.output, OwnPingTwice => {
+                transport.control(Frame::from(ping.clone()));
+            });
             transport.control(Frame::from(ping));
         }
         if self.heartbeat.pings == Pings::Server {

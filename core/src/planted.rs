@@ -44,8 +44,16 @@ CONNECTION {
     JitterBelow,
     /// The jitter reaches above the policy's range.
     JitterAbove,
-    /// There may be more dials than `max_attempts`.
+    /// There may be more dials than `max_attempts` and `max_retries`.
     AttemptsUnlimited,
+    /// There may be more retries than `max_retries`, by one.
+    OneRetryMore,
+    /// What is offered while down is taken, whatever `while_down` says.
+    TakenWhileDown,
+    /// A purge takes what goes ahead as well.
+    AheadPurged,
+    /// With style `both`, the ping of the dialect goes out twice.
+    OwnPingTwice,
     /// What the server refused for good is tried again.
     FatalRetried,
     /// The attempt counter starts over as soon as it is open.
@@ -117,6 +125,8 @@ CONNECTION {
 }
 /// Every fault of a session.
 SESSION {
+    /// A confirmation that cannot be heard is called late.
+    DeafIsLate,
     /// A subscription is said twice on a transport.
     SaidTwice,
     /// One that was taken back while the connection was down is said once more.

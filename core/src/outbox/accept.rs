@@ -33,7 +33,8 @@ impl Outbox {
         if size > limits.max_bytes {
             return too_large(message, size);
         }
-        if limits.while_down == WhileDown::Refuse && !open {
+        let refuses = limits.while_down == WhileDown::Refuse && !open;
+        if refuses && !planted!(output, TakenWhileDown) {
             return Err(Rejected::NotOpen(message));
         }
         let gives_back = matches!(limits.overflow, Overflow::Reject | Overflow::Wait);

@@ -358,6 +358,7 @@ impl Outbox {
     /// Takes back every message of the queue that was never handed to a transport. What goes ahead is
     /// none of it: a login, or a subscription that is said again.
     pub(crate) fn purge(&mut self, output: &mut Output) {
+        planted!(output, AheadPurged => self.ahead.fail_unsent(Fate::Cancelled, output));
         self.fail_where(|entry| !entry.handed, Fate::Cancelled, Doubt::Closed, output);
     }
 

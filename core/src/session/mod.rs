@@ -166,7 +166,7 @@ impl Session {
         let pauses = matches!(event, Event::PauseReads);
         let is_of_reading = pauses || matches!(event, Event::ResumeReads);
         let result = door.handle(now, event);
-        if is_of_reading && result.is_ok() {
+        if is_of_reading && result.is_ok() && !planted!(self, DeafIsLate) {
             self.subscriptions.set_deaf(self.now, pauses);
         }
         result

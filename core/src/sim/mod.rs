@@ -205,7 +205,11 @@ pub const INVARIANTS: [(u8, &str, &str); 52] = [
         "opening in time",
         "A held transport is released, given up or closing within `opening.timeout`",
     ),
-    (41, "ahead on one transport", "Accepted on an open transport, written on that or none"),
+    (
+        41,
+        "ahead on one transport",
+        "Accepted on an open transport, written on that or none; with `while_down` refuse nothing is accepted on another",
+    ),
     (
         42,
         "every request ends once",
