@@ -57,10 +57,13 @@ impl<T> Slot<T> {
         if let Some(value) = state.value.take() {
             return Poll::Ready(value);
         }
-        match &mut state.task {
-            Some(task) => task.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        let replaced = match &state.task {
+            Some(task) if task.will_wake(cx.waker()) => None,
+            Some(_) | None => state.task.replace(cx.waker().clone()),
+        };
+        drop(state);
+        // What ends with the last waker of a task may want the lock.
+        drop(replaced);
         Poll::Pending
     }
 
@@ -87,5 +90,29 @@ impl<T> Slot<T> {
             };
             state.threads -= 1;
         }
+    }
+}
+
+#[cfg(all(test, feature = "async"))]
+mod tests {
+    use super::*;
+    use crate::remains::remains;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_waker_that_is_needed_no_longer_ends_when_the_lock_is_free() {
+        let slot = Arc::new(Slot::<u8>::default());
+        let remains = || {
+            let slot = Arc::clone(&slot);
+            remains(move || slot.state.try_lock().is_ok())
+        };
+        let ((first, first_end), (second, second_end)) = (remains(), remains());
+        let wait = |waker: Waker| slot.poll_take(&mut Context::from_waker(&waker));
+        assert!(wait(first).is_pending());
+        // Another task waits in its place.
+        assert!(wait(second).is_pending());
+        assert!(first_end.found_it_free());
+        drop(slot.fill(1));
+        assert!(second_end.found_it_free());
     }
 }
