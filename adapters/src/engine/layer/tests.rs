@@ -99,7 +99,7 @@ fn the_end_leaves_nobody_behind() {
     // The driver was dropped: the connection does not know.
     rig.layer.finish(Recorded { connection: &mut rig.connection, recording: None });
     assert_eq!(rig.layer.status(), SessionStatus::default());
-    assert_eq!(asked.1.try_take(), Some(Outcome::Closed));
+    assert_eq!(asked.1.try_take(), Some(Ok(Outcome::Closed)));
     for mail in &mut rig.mails {
         assert!(mail.try_recv().is_none() && mail.has_ended());
     }
