@@ -86,7 +86,7 @@ impl Board {
     }
 
     /// Notes what came at `at`.
-    pub(crate) fn note(&self, at: Instant, notices: &[Notice]) {
+    pub(crate) fn note<'a>(&self, at: Instant, notices: impl IntoIterator<Item = &'a Notice>) {
         let mut posted = self.lock();
         let keeps_messages = self.keeps_messages();
         let mut time = None;
@@ -253,7 +253,6 @@ mod tests {
     use crate::counting::allocations;
     use crate::remains::remains;
     use perennial_core::{ClosedBy, Payload, Reason};
-    use std::sync::Arc;
 
     fn message(payload: Payload) -> Notice {
         let transport = serde_json::from_str("1").expect("an id is a number");

@@ -143,11 +143,17 @@ impl Shared {
         self.lock().resume();
     }
 
-    /// Shows what came at `at` to views and listeners, which want little of it: with `shows` there
-    /// is more among it than messages and reports.
-    pub(crate) fn show(&self, at: Instant, notices: &[Notice], shows: bool) {
+    /// Shows what came at `at` to views, which see `all` of it, and to listeners, which want little:
+    /// with `shows` there is more among it than messages and reports.
+    pub(crate) fn show<'a>(
+        &self,
+        at: Instant,
+        all: impl Iterator<Item = &'a Notice>,
+        notices: &[Notice],
+        shows: bool,
+    ) {
         if shows || self.board.keeps_messages() {
-            self.board.note(at, notices);
+            self.board.note(at, all);
         }
         if shows {
             self.listeners.note(self, at, notices);
