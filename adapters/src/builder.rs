@@ -130,7 +130,8 @@ impl Builder {
         self.request(|request| request.add_subprotocol(protocol))
     }
 
-    /// Sets the `Authorization` header to a bearer token.
+    /// Sets the `Authorization` header to a bearer token. What is wrong with it, as if it is empty,
+    /// is said when it is connected.
     pub fn bearer(self, token: &str) -> Self {
         self.request(|request| request.set_bearer(token))
     }

@@ -269,6 +269,8 @@ pub enum RequestFailed {
     Undelivered(Fate),
     /// The connection closed before an answer came. If it was sent before, the server may have acted.
     Closed,
+    /// It has ended, and how was told before: an answer is given once.
+    AlreadyTaken,
 }
 
 impl RequestFailed {
@@ -303,6 +305,9 @@ impl fmt::Display for RequestFailed {
             }
             RequestFailed::Closed => {
                 f.write_str("the connection closed before the request was answered")
+            }
+            RequestFailed::AlreadyTaken => {
+                f.write_str("what became of the request was told before: keep it from there")
             }
         }
     }

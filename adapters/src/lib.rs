@@ -425,6 +425,8 @@ pub mod practice;
 mod proxy;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod record;
+#[cfg(all(test, any(feature = "blocking", feature = "async")))]
+mod remains;
 mod request;
 #[cfg(feature = "smol")]
 pub mod smol;

@@ -91,8 +91,15 @@ impl Request {
     /// Sets the `Authorization` header to a bearer token (RFC 6750 §2.1).
     ///
     /// # Errors
-    /// [`Error::Header`] for a token that cannot stand in a header.
+    /// [`Error::Header`] for a token that is empty or cannot stand in a header; the headers are
+    /// unchanged then.
     pub fn set_bearer(&mut self, token: &str) -> Result<(), Error> {
+        if token.trim().is_empty() {
+            return Err(Error::Header {
+                name: "Authorization".to_owned(),
+                rule: "cannot be set, because the bearer token is empty: give one, or leave it out",
+            });
+        }
         self.set_header("Authorization", &format!("Bearer {token}"))
     }
 
@@ -414,6 +421,22 @@ mod tests {
         request.set_bearer("t").expect("a token");
         assert_eq!(request.basic(), None);
         assert_eq!(Request::new("ws://h/").expect("a url").basic(), None);
+    }
+
+    #[test]
+    fn a_bearer_token_has_at_least_one_character() {
+        let mut request = Request::new("ws://h/").expect("a url");
+        request.set_bearer("t").expect("a token");
+        for token in ["", " ", "\t\u{a0} "] {
+            let error = request.set_bearer(token).expect_err("no token");
+            assert!(matches!(&error, Error::Header { name, .. } if name == "Authorization"));
+            assert!(error.to_string().contains("token is empty: give one"), "{error}");
+        }
+        let headers: Vec<_> = request.headers().collect();
+        assert_eq!(headers, [("Authorization", &b"Bearer t"[..])], "unchanged");
+        let mut attempt = Attempt::new(1, perennial_core_transport(), &mut request);
+        let error = HookError::from(attempt.bearer("").expect_err("no token"));
+        assert!(matches!(error, HookError::Retry(_)), "the next one may be right");
     }
 
     #[test]

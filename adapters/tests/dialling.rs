@@ -69,6 +69,25 @@ fn hooks_see_and_change_every_attempt() {
 }
 
 #[test]
+fn nothing_is_dialled_with_an_empty_token() {
+    let server = Server::echo();
+    for token in ["", "  "] {
+        let error = Client::builder(server.url()).bearer(token).connect().unwrap_err();
+        assert!(matches!(error, perennial::Error::Header { .. }), "{error}");
+    }
+    let mut tokens = ["", "token"].into_iter();
+    let mut client = Client::builder(server.url())
+        .config(quick().build().unwrap())
+        .on_request(move |attempt| Ok(attempt.bearer(tokens.next().unwrap_or_default())?))
+        .connect()
+        .unwrap();
+    let failure = failure(&mut client);
+    assert!(failure.contains("token is empty"), "{failure}");
+    until(&mut client, State::Open);
+    assert_eq!(server.accepted(), 1);
+}
+
+#[test]
 fn a_whole_request_is_the_model_of_every_attempt() {
     let (sender, receiver) = mpsc::channel();
     let server = Server::start(move |number, mut stream| {

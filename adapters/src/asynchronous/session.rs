@@ -191,18 +191,19 @@ impl Pending {
         self.asked.id()
     }
 
-    /// The answer, if the request has ended.
+    /// The answer, if the request has ended. It is given once, and `None` after that.
     pub fn try_answer(&mut self) -> Option<Result<Answer, RequestFailed>> {
-        self.asked.slot.try_take().map(RequestFailed::judge)
+        self.asked.try_answer()
     }
 }
 
-/// Ends with the answer, within the request's timeout.
+/// Ends with the answer, within the request's timeout. After [`Pending::try_answer`] has given that,
+/// or when it is polled after its end, it is [`RequestFailed::AlreadyTaken`].
 impl Future for Pending {
     type Output = Result<Answer, RequestFailed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().asked.slot.poll_take(cx).map(RequestFailed::judge)
+        self.get_mut().asked.slot.poll_take(cx).map(Asked::judge)
     }
 }
 

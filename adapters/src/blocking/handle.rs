@@ -134,7 +134,9 @@ impl Handle {
     /// Waits until the connection is open.
     ///
     /// # Errors
-    /// [`NotOpen`] when it is closed, or not open in time.
+    /// [`NotOpen`] when it is closed, or not open in time. On the thread that drives the connection,
+    /// in a hook, a listener or the callback of [`Builder::run`](crate::Builder::run), it would wait
+    /// for itself: if it is not open already, it is [`NotOpen::Timeout`] at once.
     pub fn wait_open(&self, timeout: Duration) -> Result<(), NotOpen> {
         let deadline = Instant::now().checked_add(timeout);
         let mut core = self.shared().lock();
@@ -145,7 +147,7 @@ impl Handle {
             if let Some(closed) = &core.closed {
                 return Err(NotOpen::Closed(Box::new(closed.clone())));
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) || self.is_driver() {
                 return Err(NotOpen::Timeout);
             }
             core = self.await_change(core, deadline);

@@ -256,20 +256,23 @@ impl Pending {
     /// # Errors
     /// [`RequestFailed`] with what became of it. In the callback of
     /// [`Builder::run`](crate::Builder::run), which would wait for itself, and in a hook it is
-    /// [`RequestFailed::Cancelled`].
+    /// [`RequestFailed::Cancelled`]. After [`try_answer`](Self::try_answer) or
+    /// [`wait_timeout`](Self::wait_timeout) has given the answer it is
+    /// [`RequestFailed::AlreadyTaken`].
     pub fn wait(self) -> Result<Answer, RequestFailed> {
-        if let Some(outcome) = self.asked.slot.try_take() {
-            return RequestFailed::judge(outcome);
+        if let Some(taken) = self.asked.slot.try_take() {
+            return Asked::judge(taken);
         }
         if self.handle.is_driver() {
             return Err(RequestFailed::Cancelled);
         }
         self.handle.before_waiting();
-        let outcome = self.asked.slot.wait(None);
-        outcome.map_or(Err(RequestFailed::Closed), RequestFailed::judge)
+        let taken = self.asked.slot.wait(None);
+        taken.map_or(Err(RequestFailed::Closed), Asked::judge)
     }
 
-    /// Waits for the answer at most so long; the request goes on if there is none.
+    /// Waits for the answer at most so long; the request goes on if there is none. Once the answer
+    /// was given it is [`RequestFailed::AlreadyTaken`], at once.
     ///
     /// # Errors
     /// [`Timeout`] when it has not ended.
@@ -277,17 +280,17 @@ impl Pending {
         &mut self,
         timeout: Duration,
     ) -> Result<Result<Answer, RequestFailed>, Timeout> {
-        let mut outcome = self.asked.slot.try_take();
-        if outcome.is_none() && !self.handle.is_driver() {
+        let mut taken = self.asked.slot.try_take();
+        if taken.is_none() && !self.handle.is_driver() {
             self.handle.before_waiting();
-            outcome = self.asked.slot.wait(Instant::now().checked_add(timeout));
+            taken = self.asked.slot.wait(Instant::now().checked_add(timeout));
         }
-        outcome.map(RequestFailed::judge).ok_or(Timeout)
+        taken.map(Asked::judge).ok_or(Timeout)
     }
 
-    /// The answer, if the request has ended.
+    /// The answer, if the request has ended. It is given once, and `None` after that.
     pub fn try_answer(&mut self) -> Option<Result<Answer, RequestFailed>> {
-        self.asked.slot.try_take().map(RequestFailed::judge)
+        self.asked.try_answer()
     }
 }
 

@@ -86,7 +86,7 @@ impl Board {
     }
 
     /// Notes what came at `at`.
-    pub(crate) fn note(&self, at: Instant, notices: &[Notice]) {
+    pub(crate) fn note<'a>(&self, at: Instant, notices: impl IntoIterator<Item = &'a Notice>) {
         let mut posted = self.lock();
         let keeps_messages = self.keeps_messages();
         let mut time = None;
@@ -181,14 +181,17 @@ impl Board {
     /// One view less. What nobody keeps any more goes with the last one.
     pub(crate) fn leave(&self, viewer: &Viewer) {
         let mut posted = self.lock();
-        posted.waiting.retain(|(id, _)| *id != viewer.id);
+        let waiting = posted.waiting.iter().position(|(id, _)| *id == viewer.id);
+        let waiting = waiting.map(|at| posted.waiting.remove(at));
         posted.viewers -= 1;
+        let mut latest = None;
         if posted.viewers == 0 && self.most == 0 {
             self.keeps_messages.store(false, Ordering::Relaxed);
-            let gone = posted.latest.take();
-            drop(posted);
-            drop(gone);
+            latest = posted.latest.take();
         }
+        drop(posted);
+        // What ends with the last waker of a task may want the lock.
+        drop((waiting, latest));
     }
 
     pub(crate) fn glance(&self) -> Glance {
@@ -215,10 +218,17 @@ impl Board {
         if posted.closed.is_some() {
             return Poll::Ready(false);
         }
-        match posted.waiting.iter_mut().find(|(id, _)| *id == viewer.id) {
-            Some((_, waiting)) => waiting.clone_from(waker),
-            None => posted.waiting.push((viewer.id, waker.clone())),
-        }
+        let waiting = posted.waiting.iter_mut().find(|(id, _)| *id == viewer.id);
+        let replaced = match waiting {
+            Some((_, waiting)) if waiting.will_wake(waker) => None,
+            Some((_, waiting)) => Some(mem::replace(waiting, waker.clone())),
+            None => {
+                posted.waiting.push((viewer.id, waker.clone()));
+                None
+            }
+        };
+        drop(posted);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -241,6 +251,7 @@ impl Posted {
 mod tests {
     use super::*;
     use crate::counting::allocations;
+    use crate::remains::remains;
     use perennial_core::{ClosedBy, Payload, Reason};
 
     fn message(payload: Payload) -> Notice {
@@ -365,5 +376,24 @@ mod tests {
             .map(|(signal, _)| signal.wait(Some(std::time::Instant::now())))
             .collect();
         assert_eq!(woken, [false, true, true]);
+    }
+
+    #[test]
+    fn a_waker_that_is_needed_no_longer_ends_when_the_lock_is_free() {
+        let board = Arc::new(Board::new(0));
+        let remains = || {
+            let board = Arc::clone(&board);
+            remains(move || board.posted.try_lock().is_ok())
+        };
+        let mut viewer = board.enter(None);
+        let ((first, first_end), (second, second_end)) = (remains(), remains());
+        assert!(board.poll_change(&mut viewer, &first).is_pending());
+        drop(first);
+        // Another task waits in its place.
+        assert!(board.poll_change(&mut viewer, &second).is_pending());
+        drop(second);
+        assert!(first_end.found_it_free());
+        board.leave(&viewer);
+        assert!(second_end.found_it_free());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_core::State;
 use perennial_core::bus::{Delivery, PatternError};
-use perennial_core::requests::{Outcome, Request, RequestId};
+use perennial_core::requests::{Answer, Outcome, Request, RequestId};
 use perennial_core::session::SessionStatus;
 use perennial_core::subscriptions::{self, Subscription, SubscriptionId};
 
@@ -13,8 +13,8 @@ use super::control::Control;
 use super::layer::Layer;
 use super::mailbox::{Mail, Said};
 use super::shared::{Access, Shared};
-use super::slot::Slot;
-use crate::error::{RequestError, SubscribeError};
+use super::slot::{Emptied, Slot};
+use crate::error::{RequestError, RequestFailed, SubscribeError};
 use crate::listen::{Listen, pattern};
 
 /// A request on its way. Dropping it takes the request back.
@@ -28,6 +28,16 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The answer, if the request has ended and it was not given before.
+    pub(crate) fn try_answer(&self) -> Option<Result<Answer, RequestFailed>> {
+        self.slot.try_take()?.ok().map(RequestFailed::judge)
+    }
+
+    /// What there was in the slot for the one who waited.
+    pub(crate) fn judge(taken: Result<Outcome, Emptied>) -> Result<Answer, RequestFailed> {
+        taken.map_or(Err(RequestFailed::AlreadyTaken), RequestFailed::judge)
     }
 }
 

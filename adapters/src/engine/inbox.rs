@@ -286,10 +286,13 @@ impl Inbox {
         if fetched.is_news() {
             return Poll::Ready(fetched);
         }
-        match &mut queues.task {
-            Some(task) => task.clone_from(cx.waker()),
-            task => *task = Some(cx.waker().clone()),
-        }
+        let replaced = match &queues.task {
+            Some(task) if task.will_wake(cx.waker()) => None,
+            Some(_) | None => queues.task.replace(cx.waker().clone()),
+        };
+        drop(queues);
+        // What ends with the last waker of a task may want the lock.
+        drop(replaced);
         Poll::Pending
     }
 
@@ -335,7 +338,10 @@ impl Inbox {
     /// Nobody will fetch anything any more.
     pub(crate) fn abandon(&self) {
         let mut queues = self.lock();
-        *queues = Queues { abandoned: true, finished: queues.finished, ..Queues::default() };
+        let rest = Queues { abandoned: true, finished: queues.finished, ..Queues::default() };
+        let gone = std::mem::replace(&mut *queues, rest);
+        drop(queues);
+        drop(gone);
     }
 }
 
@@ -369,7 +375,11 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "async")]
+    use crate::remains::remains;
     use perennial_core::{Message, Payload};
+    #[cfg(feature = "async")]
+    use std::sync::Arc;
 
     fn inbox(reports: bool) -> Inbox {
         let mut builder = Config::builder();
@@ -509,5 +519,25 @@ mod tests {
         inbox.abandon();
         assert!(put(&inbox, vec![message("abcde"); 9]), "reading goes on");
         assert!(take(&inbox, &mut Batch::default()).0.is_none());
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn a_waker_that_is_needed_no_longer_ends_when_the_lock_is_free() {
+        let inbox = Arc::new(inbox(false));
+        let remains = || {
+            let inbox = Arc::clone(&inbox);
+            remains(move || inbox.queues.try_lock().is_ok())
+        };
+        let ((first, first_end), (second, second_end)) = (remains(), remains());
+        let wait = |waker: Waker| {
+            inbox.poll_fetch(&mut Batch::default(), &mut Context::from_waker(&waker))
+        };
+        assert!(wait(first).is_pending());
+        // Another task waits in its place.
+        assert!(wait(second).is_pending());
+        assert!(first_end.found_it_free());
+        inbox.abandon();
+        assert!(second_end.found_it_free());
     }
 }

@@ -18,6 +18,7 @@ use perennial_core::{Accepted, Action, BuiltIn, Connection, Event, Instant, Noti
 use super::hooks::Ask;
 use super::mailbox::{Capacity, Mail, Said, mailbox};
 use super::recording::Recording;
+use super::routed::Routed;
 use super::shelf::{Post, Shelf, Sorting, Verdict};
 use super::slot::Slot;
 use crate::opening::Waiting;
@@ -68,9 +69,11 @@ pub(crate) struct Layer {
     /// Where the mailboxes of all of them are.
     shelf: Shelf<Arc<Delivery>>,
     asks: Vec<Ask>,
+    /// How many notices for the application there were.
+    told: u64,
     /// Whether what goes to subscribers is shown to others as well, and what did.
     keeps_routed: bool,
-    routed: Vec<Notice>,
+    routed: Vec<Routed>,
     /// Whom to call when the lock is released.
     calls: Vec<Waker>,
     /// Somebody may wait for news of a subscription.
@@ -86,6 +89,7 @@ impl Layer {
             standings: BTreeMap::new(),
             shelf: Shelf::default(),
             asks: Vec::new(),
+            told: 0,
             keeps_routed: false,
             routed: Vec::new(),
             calls: Vec::new(),
@@ -106,7 +110,10 @@ impl Layer {
     pub(super) fn poll(&mut self, mut door: Recorded<'_>) -> Action {
         loop {
             match self.session.poll(&mut door) {
-                Output::Action(action) => return action,
+                Output::Action(action) => {
+                    self.told += u64::from(matches!(action, Action::Notify(_)));
+                    return action;
+                }
                 Output::Deliver(delivery) => self.deliver(delivery),
                 Output::Ended(Ended { id, outcome }) => {
                     if let Some(slot) = self.slots.remove(&id) {
@@ -137,7 +144,8 @@ impl Layer {
 
     fn deliver(&mut self, delivery: Delivery) {
         if self.keeps_routed {
-            self.routed.push(Notice::Message(delivery.message().clone()));
+            let notice = Notice::Message(delivery.message().clone());
+            self.routed.push(Routed { after: self.told, notice });
         }
         let size = delivery.message().payload.len();
         // One for all of them, so that what each is given is a reference.
@@ -187,11 +195,15 @@ impl Layer {
         to.append(&mut self.asks);
     }
 
-    /// Takes the messages that went to subscribers, if they are kept, and says whether they are from
-    /// now on.
-    pub(super) fn take_routed(&mut self, to: &mut Vec<Notice>, keep: bool) {
-        to.append(&mut self.routed);
+    /// Says whether the messages that go to subscribers are kept from now on.
+    pub(super) fn keep_routed(&mut self, keep: bool) {
         self.keeps_routed = keep;
+    }
+
+    /// Takes those that are kept and came when there had been at most so many notices.
+    pub(super) fn take_routed(&mut self, told: u64, to: &mut Vec<Routed>) {
+        let count = self.routed.partition_point(|routed| routed.after <= told);
+        to.extend(self.routed.drain(..count));
     }
 
     /// Whether the application is to be asked something.

@@ -27,6 +27,7 @@ mod network;
 mod race;
 mod recording;
 mod route;
+mod routed;
 mod shared;
 mod shelf;
 #[cfg(any(feature = "blocking", test))]

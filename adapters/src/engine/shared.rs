@@ -143,11 +143,17 @@ impl Shared {
         self.lock().resume();
     }
 
-    /// Shows what came at `at` to views and listeners, which want little of it: with `shows` there
-    /// is more among it than messages and reports.
-    pub(crate) fn show(&self, at: Instant, notices: &[Notice], shows: bool) {
+    /// Shows what came at `at` to views, which see `all` of it, and to listeners, which want little:
+    /// with `shows` there is more among it than messages and reports.
+    pub(crate) fn show<'a>(
+        &self,
+        at: Instant,
+        all: impl Iterator<Item = &'a Notice>,
+        notices: &[Notice],
+        shows: bool,
+    ) {
         if shows || self.board.keeps_messages() {
-            self.board.note(at, notices);
+            self.board.note(at, all);
         }
         if shows {
             self.listeners.note(self, at, notices);
@@ -324,6 +330,7 @@ impl Access<'_> {
 mod tests {
     use super::*;
     use crate::engine::Ticket;
+    use crate::remains::remains;
     use perennial_core::session::{Session, SessionConfig};
     use perennial_core::{BuiltIn, Config, Connection};
     use std::sync::Arc;
@@ -376,47 +383,29 @@ mod tests {
         assert!(thread.join().expect("it waits"), "called in time");
     }
 
-    /// A task of which only a waker is left, and which needs the lock for its end.
-    struct Remains {
-        shared: Arc<Shared>,
-        found_it_free: Arc<AtomicBool>,
-    }
-
-    impl Wake for Remains {
-        fn wake(self: Arc<Self>) {}
-    }
-
-    impl Drop for Remains {
-        fn drop(&mut self) {
-            let is_free = self.shared.core.try_lock().is_ok();
-            self.found_it_free.store(is_free, Ordering::SeqCst);
-        }
-    }
-
     #[test]
     fn a_waker_that_is_needed_no_longer_ends_when_the_lock_is_free() {
         let shared = shared();
         let remains = || {
-            let found_it_free = Arc::new(AtomicBool::new(false));
-            let (shared, found) = (Arc::clone(&shared), Arc::clone(&found_it_free));
-            (Waker::from(Arc::new(Remains { shared, found_it_free: found })), found_it_free)
+            let shared = Arc::clone(&shared);
+            remains(move || shared.core.try_lock().is_ok())
         };
         let mut ticket = Ticket::default();
-        let (first, first_was_free) = remains();
+        let (first, first_end) = remains();
         shared.lock().await_change(&mut ticket, &first);
         drop(first);
         // Another task waits in its place.
-        let (second, second_was_free) = remains();
+        let (second, second_end) = remains();
         shared.lock().await_change(&mut ticket, &second);
         drop(second);
-        assert!(first_was_free.load(Ordering::SeqCst));
+        assert!(first_end.found_it_free());
         shared.lock().forget(&mut ticket);
-        assert!(second_was_free.load(Ordering::SeqCst));
-        let (driver, driver_was_free) = remains();
+        assert!(second_end.found_it_free());
+        let (driver, driver_end) = remains();
         shared.lock().fall_asleep(None, &driver);
         drop(driver);
         shared.lock().wake_up();
-        assert!(driver_was_free.load(Ordering::SeqCst));
+        assert!(driver_end.found_it_free());
     }
 
     #[test]

@@ -31,6 +31,7 @@ use super::link::{Link, Reading};
 use super::lookup::Preparer;
 use super::meter::Meter;
 use super::network::Network;
+use super::routed::Routed;
 use super::shared::{Access, Shared};
 use super::sink::Sink;
 use crate::builder::RetryContext;
@@ -104,8 +105,10 @@ pub(crate) struct Engine<N: Network, S> {
     /// What it wants done.
     deeds: Vec<Deed>,
     notices: Vec<Notice>,
-    /// What went to subscribers, where views want to see it.
-    routed: Vec<Notice>,
+    /// How many notices the application was told before those.
+    told: u64,
+    /// What went to subscribers meanwhile, where views want to see it.
+    routed: Vec<Routed>,
     /// What the session wants to know.
     asks: Vec<Ask>,
     /// What it is told.
@@ -173,6 +176,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
             events: VecDeque::new(),
             deeds: Vec::new(),
             notices: Vec::new(),
+            told: 0,
             routed: Vec::new(),
             asks: Vec::new(),
             decisions: Vec::new(),
@@ -354,6 +358,8 @@ impl<N: Network, S: Sink> Engine<N, S> {
             self.busy_poll.heard(now);
         }
         core.wake_up();
+        // Before anything is delivered: what is new here came when there were these views already.
+        core.layer.keep_routed(shared.board.keeps_messages());
         if std::mem::take(&mut core.abort) {
             self.abort(&mut core, now);
         }
@@ -401,7 +407,7 @@ impl<N: Network, S: Sink> Engine<N, S> {
         };
         core.relieve();
         core.layer.take_asks(&mut self.asks);
-        core.layer.take_routed(&mut self.routed, shared.board.keeps_messages());
+        core.layer.take_routed(self.told + self.notices.len() as u64, &mut self.routed);
         if core.layer.is_congested() && !self.paused {
             self.paused = true;
             self.events.push_back(Event::PauseReads);

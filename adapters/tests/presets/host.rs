@@ -140,6 +140,14 @@ impl Peer {
         self.socket.send(Message::text(text)).unwrap();
     }
 
+    /// Says all of it in one go.
+    pub(crate) fn says_at_once(&mut self, texts: &[String]) {
+        for text in texts {
+            self.socket.write(Message::text(text.as_str())).unwrap();
+        }
+        self.socket.flush().unwrap();
+    }
+
     pub(crate) fn says_bytes(&mut self, bytes: Vec<u8>) {
         self.socket.send(Message::binary(bytes)).unwrap();
     }

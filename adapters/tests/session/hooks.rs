@@ -1,12 +1,13 @@
 //! The application's say in an opening.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use perennial::requests::Request;
-use perennial::{Class, ClosedBy, Fate, HookError, Listen, Reason, Reply, State};
+use perennial::{Class, ClosedBy, Fate, HookError, Listen, NotOpen, Reason, Reply, State};
 
 use crate::host::{Host, Peer};
 use crate::support::{eventually, quick};
@@ -350,4 +351,43 @@ fn a_hook_may_use_what_the_handle_gives<D: Driver>() {
     drop(client);
     drop(handle);
     drop(peer);
+}
+
+/// The driver's thread would wait for itself.
+#[test]
+fn who_drives_does_not_wait_for_the_open() {
+    let (tell, told) = mpsc::channel();
+    // In the callback.
+    let mut host = Host::new();
+    let called = builder(&host.url(), quick());
+    thread::spawn(move || {
+        let run = called.run(move |handle, _| {
+            tell.send(handle.wait_open(Duration::MAX)).unwrap();
+            if handle.state() == State::Open {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        run.unwrap();
+    });
+    let first = told.recv_timeout(LONG).expect("it does not wait");
+    assert_eq!(first, Err(NotOpen::Timeout));
+    let peer = host.peer();
+    while told.recv_timeout(LONG).expect("it does not wait").is_err() {}
+    drop(peer);
+    // In a listener.
+    let client = builder(&host.url(), quick()).connect().unwrap();
+    let (handle, (tell, told)) = (client.handle(), mpsc::channel());
+    let _guard = client.on_state(move |change| {
+        let _ = tell.send((change.new, handle.wait_open(Duration::MAX)));
+    });
+    for _ in 0..2 {
+        let peer = host.peer();
+        let opened = told.recv_timeout(LONG).expect("it does not wait");
+        assert_eq!(opened, (State::Open, Ok(())));
+        peer.resets();
+        let lost = told.recv_timeout(LONG).expect("it does not wait");
+        assert_eq!(lost, (State::Reconnecting, Err(NotOpen::Timeout)));
+    }
 }

@@ -18,6 +18,7 @@ mod hooks;
 mod hostile;
 mod questions;
 mod slow;
+mod views;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ use crate::*;
 scripts! {
     ten_thousand_requests_over_twenty_cuts,
     a_request_that_is_dropped_is_not_sent,
+    an_answer_is_given_once,
 }
 
 const REQUESTS: u64 = 10_000;
@@ -173,4 +174,42 @@ fn a_request_that_is_dropped_is_not_sent<D: Driver>() {
     assert_eq!(handle.session_status().stray_answers, 1);
     drop(pending);
     assert_eq!(handle.session_status().requests, 0);
+}
+
+fn an_answer_is_given_once<D: Driver>() {
+    let mut host = crate::host::Host::new();
+    let client = D::start(builder(&host.url(), quick()));
+    let mut pending = D::request(&D::handle(&client), Request::call("get", None)).unwrap();
+    let mut peer = host.peer();
+    let _question = peer.next();
+    assert!(D::try_answer(&mut pending).is_none(), "not yet");
+    peer.says(r#"{"jsonrpc":"2.0","id":1,"result":7}"#);
+    let mut answer = None;
+    eventually("it is answered", || {
+        answer = D::try_answer(&mut pending);
+        answer.is_some()
+    });
+    assert_eq!(answer.unwrap().unwrap().parse::<u64>().unwrap(), 7);
+    assert!(D::try_answer(&mut pending).is_none(), "it was given");
+    // Nobody waits for what does not come.
+    assert_eq!(D::answer(pending).unwrap_err(), RequestFailed::AlreadyTaken);
+}
+
+#[test]
+fn a_thread_does_not_wait_for_an_answer_that_it_has_had() {
+    let mut host = crate::host::Host::new();
+    let client = builder(&host.url(), quick()).connect().unwrap();
+    let mut pending = client.request(Request::call("get", None)).unwrap();
+    let mut peer = host.peer();
+    let _question = peer.next();
+    peer.says(r#"{"jsonrpc":"2.0","id":1,"result":7}"#);
+    assert!(pending.wait_timeout(crate::LONG).expect("in time").is_ok());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let again = pending.wait_timeout(Duration::MAX);
+        tell.send((again, pending.wait())).unwrap();
+    });
+    let (again, last) = told.recv_timeout(crate::LONG).expect("it does not wait");
+    assert_eq!(again.expect("at once").unwrap_err(), RequestFailed::AlreadyTaken);
+    assert_eq!(last.unwrap_err(), RequestFailed::AlreadyTaken);
 }

@@ -1,12 +1,16 @@
 //! What a JSON object must say to be the one that is waited for.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use core::fmt::{self, Write as _};
 use core::str::FromStr;
 
+use serde::de::Error as _;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::json::{check, first_byte, members, normal, push_quoted, quoted_len, range_of};
 
@@ -81,7 +85,8 @@ impl fmt::Debug for Value {
 /// Fields that a JSON object must have, with these values; whatever else it has does not matter.
 ///
 /// Only top-level fields count. Where a name stands twice the last one counts. It is written in
-/// configs as the object of these fields: `{"type":"subscribed","channel":"news"}`.
+/// configs as the object of these fields: `{"type":"subscribed","channel":"news"}`. There numbers are
+/// as exact as in [`parse`](Self::parse), for which it takes `serde_json`: no other format is read.
 ///
 /// ```
 /// use perennial_core::subscriptions::{Matcher, Value};
@@ -182,18 +187,16 @@ impl fmt::Debug for Matcher {
 
 impl Serialize for Matcher {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::Error as _;
-        let fields: serde_json::Value = serde_json::from_str(&write(&self.fields))
-            .map_err(|_| S::Error::custom("a number of the matcher is too large to be written"))?;
+        // As text: a number may have more digits than any type of Rust's.
+        let fields = RawValue::from_string(write(&self.fields)).map_err(S::Error::custom)?;
         fields.serialize(to)
     }
 }
 
 impl<'de> Deserialize<'de> for Matcher {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let fields = serde_json::Map::deserialize(from)?;
-        Self::parse(&serde_json::Value::Object(fields).to_string()).map_err(D::Error::custom)
+        let fields = Box::<RawValue>::deserialize(from)?;
+        Self::parse(fields.get()).map_err(D::Error::custom)
     }
 }
 

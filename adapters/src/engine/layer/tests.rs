@@ -91,6 +91,29 @@ fn each_gets_what_it_wants_whoever_else_comes_and_goes() {
 }
 
 #[test]
+fn what_goes_to_subscribers_has_its_place_among_the_notices() {
+    let mut rig = Rig::new(2);
+    let before = rig.layer.told;
+    assert!(before > 0, "it was told of the open");
+    for keep in [false, true] {
+        rig.layer.keep_routed(keep);
+        for kind in ["trade", "other", "trade", "other"] {
+            rig.receive(format!(r#"{{"type":"{kind}"}}"#));
+        }
+    }
+    let mut take = |told: u64| {
+        let mut routed = Vec::new();
+        rig.layer.take_routed(before + told, &mut routed);
+        routed.iter().map(|routed| routed.after - before).collect::<Vec<_>>()
+    };
+    assert!(take(1).is_empty(), "nothing was kept");
+    assert_eq!(take(2), [2]);
+    assert!(take(2).is_empty(), "there is a notice before the other one");
+    assert_eq!(take(4), [3]);
+    assert!(take(4).is_empty());
+}
+
+#[test]
 fn the_end_leaves_nobody_behind() {
     let mut rig = Rig::new(3);
     let door = Recorded { connection: &mut rig.connection, recording: None };
@@ -99,7 +122,7 @@ fn the_end_leaves_nobody_behind() {
     // The driver was dropped: the connection does not know.
     rig.layer.finish(Recorded { connection: &mut rig.connection, recording: None });
     assert_eq!(rig.layer.status(), SessionStatus::default());
-    assert_eq!(asked.1.try_take(), Some(Outcome::Closed));
+    assert_eq!(asked.1.try_take(), Some(Ok(Outcome::Closed)));
     for mail in &mut rig.mails {
         assert!(mail.try_recv().is_none() && mail.has_ended());
     }

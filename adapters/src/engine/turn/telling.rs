@@ -5,6 +5,7 @@ use perennial_core::{Closed, Event, Instant, Notice};
 use super::{Engine, News};
 use crate::builder::RetryContext;
 use crate::engine::network::Network;
+use crate::engine::routed::in_order;
 use crate::engine::sink::Sink;
 
 impl<N: Network, S: Sink> Engine<N, S> {
@@ -69,18 +70,20 @@ impl<N: Network, S: Sink> Engine<N, S> {
         if let Some(target) = self.target.take() {
             self.shared.board.head_for(target);
         }
-        if !self.routed.is_empty() {
-            self.shared.board.note(now, &self.routed);
-            self.routed.clear();
-        }
-        if self.notices.is_empty() {
+        if self.notices.is_empty() && self.routed.is_empty() {
             return None;
         }
         if let Some(end) = &news.closed {
             // Whoever is told of it may ask for it.
             self.shared.lock().ending = Some(end.clone());
         }
-        self.shared.show(now, &self.notices, news.shows);
+        let all = in_order(self.told, &self.notices, &self.routed);
+        self.shared.show(now, all, &self.notices, news.shows);
+        self.routed.clear();
+        if self.notices.is_empty() {
+            return None;
+        }
+        self.told += self.notices.len() as u64;
         if !self.sink.put(now, &mut self.notices) && !self.paused {
             self.paused = true;
             self.events.push_back(Event::PauseReads);

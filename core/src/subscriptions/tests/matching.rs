@@ -194,3 +194,29 @@ fn a_value_much_longer_than_any_that_is_waited_for_is_not_compared() {
     // White space has its room.
     assert_eq!(table.received(&written(4_000)), Heard::Confirmed { id, consume: false });
 }
+
+#[test]
+fn a_number_is_as_exact_in_a_config_as_in_a_message() {
+    for number in [
+        "12345678901234567890123",
+        "-12345678901234567890123",
+        "0.1000000000000000055511151231257827",
+        "3.14159265358979323846264338327950288",
+        "1e400",
+        "-1e-400",
+    ] {
+        let text = format!(r#"{{"id":{number}}}"#);
+        let read: Confirm = serde_json::from_str(&format!(r#"{{"when":{text}}}"#)).unwrap();
+        assert_eq!(read.when, Matcher::parse(&text).unwrap(), "{number}");
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<Confirm>(&written).unwrap(), read, "{written}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_matcher_in_a_config_is_said_without_its_values() {
+    for text in [r#""hidden""#, r#"["hidden"]"#, r#"{"token":"hidden\ud800"}"#, "{}"] {
+        let error = serde_json::from_str::<Matcher>(text).unwrap_err().to_string();
+        assert!(error.contains("matcher") && !error.contains("hidden"), "{error}");
+    }
+}
