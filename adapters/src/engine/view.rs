@@ -150,6 +150,9 @@ impl View {
     /// so long; and returns what is there then. `Ok(None)` when the connection is closed and that was
     /// returned.
     ///
+    /// Not for hooks, listeners and the callback of `Builder::run`: on the thread that drives nothing
+    /// changes while it waits. There, [`snapshot`](Self::snapshot) tells the present.
+    ///
     /// # Errors
     /// [`Timeout`] when nothing changed.
     #[cfg(feature = "blocking")]
