@@ -35,7 +35,9 @@ impl Pings {
     ) -> Result<Self, Capability> {
         match style {
             HeartbeatStyle::Protocol if capabilities.protocol_ping => Ok(Pings::Protocol),
-            HeartbeatStyle::Both if capabilities.protocol_ping && dialect_pings => Ok(Pings::Both),
+            HeartbeatStyle::Both if capabilities.protocol_ping => {
+                Ok(if dialect_pings { Pings::Both } else { Pings::Protocol })
+            }
             HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both
                 if dialect_pings =>
             {
@@ -360,6 +362,8 @@ mod tests {
             assert_eq!(Pings::choose(style, browser, true), Ok(Pings::Application));
             assert_eq!(Pings::choose(style, browser, false), Err(Capability::ProtocolPing));
         }
-        assert_eq!(Pings::choose(HeartbeatStyle::Protocol, socket, false), Ok(Pings::Protocol));
+        for style in [HeartbeatStyle::Protocol, HeartbeatStyle::Both] {
+            assert_eq!(Pings::choose(style, socket, false), Ok(Pings::Protocol));
+        }
     }
 }

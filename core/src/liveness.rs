@@ -159,6 +159,7 @@ impl<D: Dialect> Connection<D> {
             self.heartbeat.withdraw();
         }
         if self.heartbeat.pings == Pings::Both
+            && !planted!(self.output, OwnPingMissing)
             && let Some(ping) = self.dialect.ping(self.unix_ms(now))
             && let Some(transport) = &mut self.transport
         {

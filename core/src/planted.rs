@@ -54,6 +54,8 @@ CONNECTION {
     AheadPurged,
     /// With style `both`, the ping of the dialect goes out twice.
     OwnPingTwice,
+    /// With style `both`, the ping of the dialect does not go out.
+    OwnPingMissing,
     /// What the server refused for good is tried again.
     FatalRetried,
     /// The attempt counter starts over as soon as it is open.

@@ -135,8 +135,10 @@ impl Handle {
     ///
     /// # Errors
     /// [`NotOpen`] when it is closed, or not open in time. On the thread that drives the connection,
-    /// in a hook, a listener or the callback of [`Builder::run`](crate::Builder::run), it would wait
-    /// for itself: if it is not open already, it is [`NotOpen::Timeout`] at once.
+    /// in a listener, the callback of [`Builder::run`](crate::Builder::run) or any hook but that of the
+    /// request, it would wait for itself: if it is not open already, it is [`NotOpen::Timeout`] at once.
+    /// The hook of the request has a thread of its own, and is what the opening waits for: there it waits
+    /// in vain, until the dial has taken too long.
     pub fn wait_open(&self, timeout: Duration) -> Result<(), NotOpen> {
         let deadline = Instant::now().checked_add(timeout);
         let mut core = self.shared().lock();

@@ -104,7 +104,7 @@ fn heartbeat(config: &ConfigBuilder) -> Checked {
         !matches!(heartbeat.style, HeartbeatStyle::Application | HeartbeatStyle::Both)
             || config.dialect.has_heartbeat(),
         "heartbeat.style",
-        "must not be application: the dialect has no heartbeat of its own",
+        "must be neither application nor both: the dialect has no heartbeat of its own",
     )
 }
 

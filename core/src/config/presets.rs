@@ -104,7 +104,8 @@ impl Config {
     }
 
     /// A queueing client: `{"type":"ping"}` every 30 s, and a protocol ping, which is what must be
-    /// answered; 5 reconnects 5 s apart; messages queued while offline; 5 s for an acknowledgement, where the dialect is changed to one that has them.
+    /// answered; 5 reconnects 5 s apart; messages queued while offline; 5 s for an acknowledgement,
+    /// where the dialect is changed to one that has them.
     #[must_use]
     pub fn client() -> Self {
         let mut builder = Self::builder();

@@ -94,7 +94,8 @@ pub struct Retry {
     #[serde(with = "duration")]
     pub cap: Duration,
     /// How many dials may be made before giving up, the first included; counted anew after a
-    /// stable connection. Default unlimited; at least 1.
+    /// stable connection. Default unlimited; at least 1. Where `max_retries` is set too, as in most
+    /// presets, both hold.
     pub max_attempts: Option<u32>,
     /// How many dials may follow upon a failure, a failed dial or a lost connection, before giving up;
     /// counted anew after a stable connection. The very first dial and one by hand follow upon none,
@@ -335,7 +336,9 @@ pub struct Outbox {
     pub while_down: WhileDown,
     /// The class of a message that names none.
     pub class: Class,
-    /// The lifetime of a message that names none. Default none.
+    /// The lifetime of a message that names none. Default none. What a
+    /// [session](crate::session) says by itself, a login's messages among it, lives as long as its
+    /// transport.
     #[serde(with = "duration::option")]
     pub ttl: Option<Duration>,
     /// How many bytes may be handed to a transport without a flush report. One message always may.

@@ -3,11 +3,11 @@
 use super::escape::means;
 use super::scan::Scan;
 
-/// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever depth and size, and
-/// not an object: what [`pick`](super::pick) refuses need not be read again.
-pub(crate) fn is_array_or_scalar(text: &str) -> bool {
+/// Whether `text` is one JSON value by the grammar of RFC 8259, of whatever size, that nests at most so
+/// deep and is no object: what [`pick`](super::pick) refuses need not be read again.
+pub(crate) fn is_array_or_scalar(text: &str, max_depth: usize) -> bool {
     let mut scan = Scan::new(text);
-    first_byte(text) != Some(b'{') && scan.value(usize::MAX).is_some() && scan.is_over()
+    first_byte(text) != Some(b'{') && scan.value(max_depth).is_some() && scan.is_over()
 }
 
 /// Where `text` first nests deeper than `max_depth`: the offset in bytes of the bracket that does.

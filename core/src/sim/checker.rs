@@ -444,6 +444,11 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             }
             Action::Wait { until, why } => {
                 self.drained = true;
+                if self.liveness.lacks_beside() && self.wire.controls() < 64 {
+                    let own = self.dialect.clone().ping(0).map(Frame::from);
+                    let visible = own.is_some_and(|ping| self.is_own_ping(&ping));
+                    demand!(18, !visible, "a ping went out without the dialect's beside it");
+                }
                 let wait = until.zip(*why);
                 demand!(15, wait == deadline, "{action:?}, but the deadline is {deadline:?}");
                 match self.inner.poll() {

@@ -207,8 +207,8 @@ impl Liveness {
     /// Notes what the open transport can do, and which style that means.
     pub(super) fn opened(&mut self, now: Instant, config: &Config, can: Capabilities, own: bool) {
         let style = match config.heartbeat.style {
-            HeartbeatStyle::Protocol if can.protocol_ping => Style::Protocol,
             HeartbeatStyle::Both if can.protocol_ping && own => Style::Both,
+            HeartbeatStyle::Protocol | HeartbeatStyle::Both if can.protocol_ping => Style::Protocol,
             HeartbeatStyle::Protocol | HeartbeatStyle::Application | HeartbeatStyle::Both
                 if own =>
             {
@@ -339,6 +339,11 @@ impl Liveness {
     /// Whether the dialect's own pings go beside those that must be answered.
     pub(super) fn sends_both(&self) -> bool {
         self.both
+    }
+
+    /// Whether a ping was written, and none of the dialect's beside it.
+    pub(super) fn lacks_beside(&self) -> bool {
+        self.both && self.beside != self.burst
     }
 
     /// One of the dialect's own was written beside a ping.

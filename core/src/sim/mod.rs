@@ -208,7 +208,7 @@ pub const INVARIANTS: [(u8, &str, &str); 52] = [
     (
         41,
         "ahead on one transport",
-        "Accepted on an open transport, written on that or none; with `while_down` refuse nothing is accepted on another",
+        "Accepted on an open transport, written on that or none; `refuse` accepts nothing elsewhere",
     ),
     (
         42,

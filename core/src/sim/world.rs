@@ -342,8 +342,9 @@ where
             let config = self.clients[client].driver.config().clone();
             // What the faults have spoilt may cost the transport at hand, and with it the last
             // attempt.
-            let limits = [config.retry.max_attempts, config.retry.max_retries];
-            let last = limits.iter().flatten().any(|most| status.attempt >= *most);
+            let retries = self.clients[client].driver.checked().connection().schedule.retries();
+            let last = config.retry.max_attempts.is_some_and(|most| status.attempt >= most)
+                || config.retry.max_retries.is_some_and(|most| retries >= most);
             let leaving = matches!(status.phase, "closing" | "closed")
                 || status.ready_state == ReadyState::Closing;
             let first = config.connect.fail_fast && status.counters.reconnects == 0;

@@ -86,8 +86,8 @@ pub struct Subscriptions {
     deadlines: BTreeSet<(Instant, SubscriptionId)>,
     waiting: Waiting,
     told: VecDeque<Told>,
-    /// Nothing can be heard, so that nobody is late.
-    deaf: bool,
+    /// Since when nothing can be heard, so that nobody is late.
+    deaf_since: Option<Instant>,
 }
 
 /// What a received message was.
@@ -168,7 +168,7 @@ impl Subscriptions {
             deadlines: BTreeSet::new(),
             waiting: Waiting::default(),
             told: VecDeque::new(),
-            deaf: false,
+            deaf_since: None,
         })
     }
 
@@ -383,16 +383,20 @@ impl Subscriptions {
     }
 
     /// Says whether reading has stopped, so that no answer can be heard. Until it goes on no answer is
-    /// late; then each that is awaited has its whole time again, from `now`.
+    /// late; then each that is awaited has as much time as it had left.
     pub fn set_deaf(&mut self, now: Instant, deaf: bool) {
-        if !core::mem::replace(&mut self.deaf, deaf) || deaf {
+        if deaf {
+            self.deaf_since.get_or_insert(now);
             return;
         }
-        for (_, id) in core::mem::take(&mut self.deadlines) {
+        let Some(since) = self.deaf_since.take() else { return };
+        let lost = now - since;
+        for (until, id) in core::mem::take(&mut self.deadlines) {
             if let Some(entry) = self.entries.get_mut(&id)
                 && let Some(confirm) = &entry.subscription.confirm
             {
-                let until = now + confirm.timeout;
+                // What was said meanwhile has not lost so much.
+                let until = (until + lost).min(now + confirm.timeout);
                 entry.standing = Standing::Said(Answer::Awaited { until });
                 self.deadlines.insert((until, id));
             }
@@ -401,7 +405,7 @@ impl Subscriptions {
 
     /// Waits no longer for answers that are due by `now`.
     pub fn tick(&mut self, now: Instant) {
-        while !self.deaf
+        while self.deaf_since.is_none()
             && let Some((until, id)) = self.deadlines.first().copied()
             && until <= now
         {
@@ -416,7 +420,7 @@ impl Subscriptions {
     /// When to [`tick`](Self::tick) next; `None` if no answer is waited for, or none can be heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().filter(|_| !self.deaf).map(|(until, _)| *until)
+        self.deadlines.first().filter(|_| self.deaf_since.is_none()).map(|(until, _)| *until)
     }
 
     /// The next news, in the order in which it happened.

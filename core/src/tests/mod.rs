@@ -1,6 +1,7 @@
 //! The rules of behaviour, each in virtual time, from outside.
 
 mod acks;
+mod both_pings;
 mod capabilities;
 mod clock;
 mod close;
@@ -14,6 +15,7 @@ mod order;
 mod outbox;
 mod read_pause;
 mod reconnect;
+mod retries;
 mod scenarios;
 mod stale_events;
 mod status;

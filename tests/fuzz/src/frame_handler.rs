@@ -160,10 +160,21 @@ fn by_the_grammar(json: &JsonConfig, text: &str) -> Meaning {
             return Meaning::Ping;
         }
     }
+    let too_deep = |at: usize| {
+        let payload = Payload::from(text.to_owned());
+        let detail = format!("JSON nests deeper than max_depth {} at byte {at}", json.max_depth);
+        Meaning::Unreadable { payload, detail: detail.into() }
+    };
     let without_id = || {
+        if !json.warn_unreadable {
+            return message(None);
+        }
+        if let Some(at) = deeper(text, json.max_depth) {
+            return too_deep(at);
+        }
         // As the value of a field, and the only one, so that no object's end is taken for its own.
         let alone = format!(r#"{{"a":{text}}}"#);
-        if json.warn_unreadable && grammar::fields(&alone).is_none_or(|fields| fields.len() != 1) {
+        if grammar::fields(&alone).is_none_or(|fields| fields.len() != 1) {
             let payload = Payload::from(text.to_owned());
             return Meaning::Unreadable { payload, detail: "the text is not JSON".into() };
         }
@@ -173,9 +184,7 @@ fn by_the_grammar(json: &JsonConfig, text: &str) -> Meaning {
         return without_id();
     }
     if let Some(at) = deeper(text, json.max_depth) {
-        let payload = Payload::from(text.to_owned());
-        let detail = format!("JSON nests deeper than max_depth {} at byte {at}", json.max_depth);
-        return Meaning::Unreadable { payload, detail: detail.into() };
+        return too_deep(at);
     }
     let Some(fields) = grammar::fields(text) else { return without_id() };
     let last = |wanted: &str| {

@@ -77,8 +77,8 @@ impl Default for JsonConfig {
 /// Where a field stands twice the last one counts. Every other text and all binary data are
 /// messages without an id, save literal heartbeats; text that is not JSON is no error, and with
 /// `warn_unreadable` it is [`Meaning::Unreadable`]. Messages are passed on as they came, not copied.
-/// What starts like an object and nests deeper than `max_depth` is [`Meaning::Unreadable`], whether it
-/// is JSON or not.
+/// What starts like an object, or with `warn_unreadable` like anything else, and nests deeper than
+/// `max_depth` is [`Meaning::Unreadable`], whether it is JSON or not.
 ///
 /// **Sent**, with `envelope`: a JSON object with an integer from 0 to 2^64 - 1 in the id field goes
 /// out as it is; any other text is wrapped, as the JSON value that it is, byte for byte, or else
@@ -158,10 +158,14 @@ impl Json {
 
     /// A text that is no object. It need not be read any further, unless somebody wants to know.
     fn without_id(&self, text: &str) -> Reading {
-        if self.parts.config.warn_unreadable && !json::is_array_or_scalar(text) {
-            return Reading::NoJson;
+        let JsonConfig { warn_unreadable, max_depth, .. } = self.parts.config;
+        if !warn_unreadable || json::is_array_or_scalar(text, max_depth) {
+            return Reading::Message { id: None };
         }
-        Reading::Message { id: None }
+        match json::too_deep(text, max_depth) {
+            Some(at) => Reading::TooDeep { at },
+            None => Reading::NoJson,
+        }
     }
 }
 
@@ -221,7 +225,7 @@ impl Dialect for Json {
             return Ok(Encoded { payload, id: Some(id) });
         }
         let Some(id) = context.id else { return Err((payload, EncodeError::IdsExhausted)) };
-        let data = if object.is_some() || json::is_array_or_scalar(text) {
+        let data = if object.is_some() || json::is_array_or_scalar(text, usize::MAX) {
             Data::Value(text)
         } else {
             Data::Text(text)

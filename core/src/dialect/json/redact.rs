@@ -75,7 +75,7 @@ impl Json {
         if let Some(id) = object.and_then(|fields| fields.id()) {
             return self.with_id(id, size);
         }
-        let stand_in = if object.is_some() || json::is_array_or_scalar(text) {
+        let stand_in = if object.is_some() || json::is_array_or_scalar(text, usize::MAX) {
             value(size, label)
         } else {
             words(text, label)
@@ -118,10 +118,11 @@ impl Json {
 
 /// A JSON value that is no object.
 fn value(size: usize, label: u64) -> String {
-    if size < 2 {
-        // Below 10.
+    if size < 3 {
+        // Below 10. As a string there would be no room for the label.
         let digit = char::from(b'0' + (label % 10) as u8);
-        return repeat_n(digit, size).collect();
+        let head = if size < 2 { "" } else { "1" };
+        return head.chars().chain([digit]).take(size).collect();
     }
     let mut value = String::with_capacity(size);
     value.push('"');

@@ -385,9 +385,15 @@ fn no_confirmation_is_late_that_cannot_be_heard() {
     rig.subscribe(symbol("a").confirm(Confirm::when(Matcher::new("type", "ok"))));
     rig.pass(Duration::from_secs(60));
     assert!(rig.open && rig.told.is_empty());
-    // From now on it has its whole time.
+    // From now on it has the time that it had: the whole, and then what was left.
     rig.event(Event::ResumeReads);
-    rig.pass(Duration::from_millis(9_999));
+    rig.pass(Duration::from_secs(4));
+    for _ in 0..3 {
+        rig.event(Event::PauseReads);
+        rig.pass(Duration::from_secs(20));
+        rig.event(Event::ResumeReads);
+    }
+    rig.pass(Duration::from_millis(5_999));
     assert!(rig.open && rig.told.is_empty());
     rig.pass(Duration::from_millis(1));
     assert!(!rig.open);

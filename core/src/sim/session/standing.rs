@@ -43,8 +43,8 @@ pub(super) struct Standing {
     /// Messages that the connection has taken and not ended, and on which transport: by its number.
     messages: BTreeMap<Seq, (SubscriptionId, What, u64)>,
     is_open: bool,
-    /// Reading has stopped.
-    is_deaf: bool,
+    /// Since when reading has stopped.
+    deaf_since: Option<Instant>,
     /// How many transports there were.
     opens: u64,
     last: u64,
@@ -58,7 +58,7 @@ impl Standing {
             queue: VecDeque::new(),
             messages: BTreeMap::new(),
             is_open: false,
-            is_deaf: false,
+            deaf_since: None,
             opens: 0,
             last: 0,
         }
@@ -73,22 +73,22 @@ impl Standing {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.untils().filter(|_| !self.is_deaf).min()
+        self.untils().filter(|_| self.deaf_since.is_none()).min()
     }
 
-    /// Reading stops, or goes on, and with it the time for each answer begins anew.
+    /// Reading stops, or goes on, and with it the time for each answer.
     pub(super) fn event(&mut self, now: Instant, event: &Event) {
         if let Event::PauseReads = event {
-            self.is_deaf = true;
+            self.deaf_since.get_or_insert(now);
         }
         if let Event::ResumeReads = event
-            && core::mem::take(&mut self.is_deaf)
+            && let Some(since) = self.deaf_since.take()
         {
             for (subscription, state) in self.live.values_mut() {
                 if let (State::Said(Answer::Until(until)), Some(confirm)) =
                     (state, &subscription.confirm)
                 {
-                    *until = now + confirm.timeout;
+                    *until = (*until + (now - since)).min(now + confirm.timeout);
                 }
             }
         }
@@ -254,7 +254,7 @@ impl Standing {
     /// Nobody waits any longer for what is due.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Told> {
         let mut told = Vec::new();
-        if self.is_deaf {
+        if self.deaf_since.is_some() {
             return told;
         }
         for (id, (_, state)) in &mut self.live {

@@ -105,7 +105,16 @@ pub(crate) fn setups() -> Vec<(&'static str, Setup)> {
         dialect: 0,
         ..plain.clone()
     };
-    let server = Setup { style: 2, manual: true, dialect: 5, backoff: 3, ..plain.clone() };
-    let held = Setup { hold: true, opening: 7, max_messages: 2, credit: 3, ..plain.clone() };
+    let server = Setup {
+        style: 2,
+        manual: true,
+        dialect: 5,
+        backoff: 3,
+        max_retries: 1,
+        refuse: true,
+        ..plain.clone()
+    };
+    let held =
+        Setup { hold: true, opening: 7, max_messages: 2, credit: 3, style: 4, ..plain.clone() };
     vec![("plain", plain), ("acks", acks), ("limits", limits), ("server", server), ("held", held)]
 }

@@ -14,7 +14,7 @@ fn stands(dialect: &mut Json, original: &str, label: u64) {
     stand_ins::stands(dialect, &text(original), label);
 }
 
-fn dialects() -> [Json; 7] {
+fn dialects() -> [Json; 9] {
     let literals = |ping: &str, pong: &str| HeartbeatFrames::Literals {
         ping: String::from(ping),
         pong: String::from(pong),
@@ -38,6 +38,14 @@ fn dialects() -> [Json; 7] {
             config.warn_unreadable = true;
             config.heartbeat = literals("0", "b");
         }),
+        json(|config| {
+            config.warn_unreadable = true;
+            config.heartbeat = literals("\"\"", "13");
+        }),
+        json(|config| {
+            config.warn_unreadable = true;
+            config.max_depth = 1;
+        }),
     ]
 }
 
@@ -54,6 +62,9 @@ fn odd_texts() {
             "{",
             "{}",
             "[]",
+            "[[]]",
+            " [1,[[2]]",
+            "12",
             "\"",
             "\"\"",
             "\\",
