@@ -70,6 +70,13 @@ fn no_secret_is_repeated() {
         let finished = refused(arguments, &[]);
         assert!(!finished.stderr.contains("s3cr3t"), "{arguments:?}: {finished:?}");
     }
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let path = config.path().to_str().unwrap();
+    for text in [r#"{"connect":"URL"}"#, r#"{"URL":1}"#, r#"{"retry":{"jitter":"URL"}}"#] {
+        std::fs::write(path, text.replace("URL", url)).unwrap();
+        let finished = refused(&["connect", URL, "--config", path], &[path, "expected"]);
+        assert!(!finished.stderr.contains("s3cr3t"), "{text}: {finished:?}");
+    }
 }
 
 #[test]

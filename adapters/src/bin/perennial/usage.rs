@@ -132,7 +132,7 @@ fn flag_name(given: &str) -> Option<&str> {
 }
 
 /// Something that a person typed as a name. Longer or odder things may be secrets.
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     (1..=24).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
 }

@@ -211,3 +211,61 @@ fn a_bad_file_is_named_with_its_field() {
     }
     assert!(refused(&["--config", "/no/such/file.json"]).contains("/no/such/file.json"));
 }
+
+#[test]
+fn a_bad_file_is_told_of_without_what_is_in_it() {
+    const URL: &str = "wss://u:s3cr3t@h/?t=s3cr3t";
+    for (text, words) in [
+        (r#"{"connect":"URL"}"#, &["at connect (", "string, expected an object", "column"][..]),
+        (r#"{"connect":7357}"#, &["at connect (", "integer, expected an object"]),
+        (r#"{"retry":{"jitter":"URL"}}"#, &["at retry.jitter", "`decorrelated`"]),
+        (r#"{"retry":{"jitter":"x`, expected URL"}}"#, &["at retry.jitter", "`decorrelated`"]),
+        (r#"{"retry":{"backoff":{"URL":{}}}}"#, &["at retry.backoff (", "`exponential`"]),
+        (r#"{"retry":{"backoff":{"linear":{"URL":1}}}}"#, &["at retry.backoff.linear (", "`base`"]),
+        (r#"{"retry":{"max_attempts":"URL"}}"#, &["at retry.max_attempts", "string, expected u32"]),
+        (r#"{"retry":{"close_codes":{"URL":"final"}}}"#, &["at retry.close_codes ("]),
+        (r#"{"retry":{"close_codes":{"1008":"URL"}}}"#, &["at retry.close_codes.1008", "`final`"]),
+        (r#"{"retry":{"cap":"URL"}}"#, &["at retry.cap", "250ms"]),
+        (r#"{"dialect":"URL"}"#, &["at dialect", "`plain`"]),
+        (r#"{"dialect":{"URL":1}}"#, &["at dialect", "`plain`"]),
+        (r#"{"dialect":{"json":{"URL":1}}}"#, &["at dialect.json (", "`id_field`"]),
+        (r#"{"heartbeat":{"interval":["URL"]}}"#, &["at heartbeat.interval", "list, expected"]),
+        (r#"{"heartbeat":"URL"}"#, &["at heartbeat (", "expected an object"]),
+        (r#""URL""#, &["is no config (", "string, expected an object"]),
+        (r#"{"URL":1}"#, &["is no config (unknown field, expected one of", "`retry`"]),
+        (r#"{"x`, there are no fields URL":1}"#, &["is no config (unknown field, expected one of"]),
+        (r#"{"connect":{"URL":"URL"}}"#, &["at connect (unknown field, expected one of"]),
+        (r#"{"conect":{}}"#, &["at conect (unknown field `conect`, expected one of"]),
+        (r#"{"connect":{"auto":true,"URL"#, &["EOF while parsing a string"]),
+        (r#"{"connect":{"auto":true} URL"#, &["expected `,` or `}`"]),
+    ] {
+        let file = file(&text.replace("URL", URL));
+        let said = refused(&["--config", file.path().to_str().expect("UTF-8")]);
+        assert!(!said.contains("s3cr3t") && !said.contains("7357"), "{text}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{text} does not say {word}: {said}");
+        }
+        for odd in ["at ?", "struct ", "ConfigBuilder", " enum "] {
+            assert!(!said.contains(odd), "{text}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_file_changes_what_it_names_of_a_section_and_leaves_the_rest() {
+    let mut base = Config::builder();
+    base.opening.hold = true;
+    let path = std::path::Path::new("a.json");
+    let over = file::text_over(base, r#"{"opening":{"timeout":"3s"}}"#, path).expect("it is sound");
+    assert!(over.opening.hold);
+    assert_eq!(over.opening.timeout, Duration::from_secs(3));
+}
+
+#[test]
+fn every_section_is_one_to_be_merged() {
+    let all = serde_json::to_value(Config::builder()).expect("it is serialisable");
+    for (name, value) in all.as_object().expect("an object") {
+        let is_section = value.is_object() && name != "dialect";
+        assert_eq!(is_section, file::SECTIONS.contains(&name.as_str()), "{name}");
+    }
+}
