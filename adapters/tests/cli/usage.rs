@@ -101,6 +101,30 @@ fn files_are_named() {
 }
 
 #[test]
+fn a_usage_error_leaves_the_trace_that_is_there() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(trace.path(), "kept").unwrap();
+    let path = trace.path().to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("new.jsonl");
+    for arguments in [
+        &["http://bad"][..],
+        &[URL, "--ca", "/no/such.pem"],
+        &[URL, "--subprotocol", "a", "--subprotocol", "a"],
+        &[URL, "--bearer-env", "PERENNIAL_UNSET"],
+        &[URL, "--config", "/no/such.json"],
+        &[URL, "--cap", "0s"],
+        &[],
+    ] {
+        for record in [path, new.to_str().unwrap()] {
+            refused(&[&["connect"], arguments, &["--record", record]].concat(), &[]);
+            assert_eq!(std::fs::read_to_string(path).unwrap(), "kept", "{arguments:?}");
+            assert!(!new.exists(), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn help_version_and_completions_go_to_stdout() {
     for arguments in [
         &["--help"][..],

@@ -34,9 +34,7 @@ const NO_URL: &str = "ws://url-command.invalid/";
 pub(crate) fn run(args: &ConnectArgs) -> ExitCode {
     match prepare(args) {
         Ok(Prepared::Printed) => ExitCode::SUCCESS,
-        Ok(Prepared::Run(config, builder, position)) => {
-            connect(args, &config, *builder, position.as_deref())
-        }
+        Ok(Prepared::Run(run)) => connect(args, *run),
         Err(usage) => usage.report(),
     }
 }
@@ -44,7 +42,15 @@ pub(crate) fn run(args: &ConnectArgs) -> ExitCode {
 enum Prepared {
     /// The config was printed; that was all.
     Printed,
-    Run(Box<Config>, Box<Builder>, Option<Arc<Position>>),
+    Run(Box<Run>),
+}
+
+/// Everything that a run needs.
+struct Run {
+    config: Config,
+    builder: Builder,
+    position: Option<Arc<Position>>,
+    recording: Option<trace::record::Opened>,
 }
 
 fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
@@ -81,10 +87,13 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     if hook.is_needed() {
         builder = builder.on_request(move |attempt| hook.build(attempt));
     }
+    let mut recording = None;
     if let Some(path) = &args.record {
-        builder = builder.record(trace::record::to(path)?);
+        let (record, opened) = trace::record::to(path);
+        builder = builder.record(record);
+        recording = Some(opened);
     }
-    Ok(Prepared::Run(Box::new(config), Box::new(builder), position))
+    Ok(Prepared::Run(Box::new(Run { config, builder, position, recording })))
 }
 
 /// The same config without the first dial: the client must not wait for its outcome under
@@ -162,17 +171,17 @@ struct Flags {
     never_open: AtomicBool,
 }
 
-fn connect(
-    args: &ConnectArgs,
-    config: &Config,
-    builder: Builder,
-    position: Option<&Position>,
-) -> ExitCode {
+fn connect(args: &ConnectArgs, run: Run) -> ExitCode {
+    let Run { config, builder, position, recording } = run;
     let start = Instant::now();
     let mut client = match adapter::connect(args.adapter, builder) {
         Ok(client) => client,
         Err(error) => return not_connected(&error),
     };
+    // Nothing is dialled yet.
+    if let Some(Err(usage)) = recording.map(|recording| recording.check()) {
+        return usage.report();
+    }
     let handle = client.handle();
     handle.reconnect();
     let flags = Arc::new(Flags::default());
@@ -182,9 +191,9 @@ fn connect(
     if let Some(deadline) = args.deadline.and_then(|limit| start.checked_add(limit)) {
         stop_at(deadline, handle.clone(), Arc::clone(&flags));
     }
-    read_stdin(args, config, &handle, &output, &flags);
+    read_stdin(args, &config, &handle, &output, &flags);
 
-    let Seen { received, rtt, closed } = pass_on(args, &mut client, &output, position);
+    let Seen { received, rtt, closed } = pass_on(args, &mut client, &output, position.as_deref());
     let counters = handle.counters();
     let rtt = handle.status().rtt.or(rtt);
     let (ledger, health) =
