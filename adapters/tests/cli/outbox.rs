@@ -78,6 +78,21 @@ fn stdin_waits_while_the_queue_is_full() {
 }
 
 #[test]
+fn people_are_told_of_the_rejected_lines_that_the_ledger_counts() {
+    let server = down();
+    let url = server.url();
+    // The end comes while a line waits for room.
+    for _ in 0..5 {
+        let options = ["--queue", "1", "--base", "1ms", "--deadline", "60ms"];
+        let arguments = [&["connect", &url, "--events"], &options[..]].concat();
+        let finished = run(&arguments, lines(50));
+        assert_eq!(finished.status, 4, "{finished:?}");
+        let told = finished.stderr.matches("a line was rejected").count() as u64;
+        assert_eq!(finished.ledger()["rejected"], told, "{finished:?}");
+    }
+}
+
+#[test]
 fn queued_messages_outlive_an_outage() {
     let server = Server::start(Options::default()).unwrap();
     let url = server.url();

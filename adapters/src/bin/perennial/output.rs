@@ -79,8 +79,9 @@ impl<W: Write> Output<W> {
         state.health
     }
 
-    /// Counts a line of stdin that was not accepted, and prints the event.
-    pub(crate) fn rejected(&self, id: Option<u64>, reason: &str) {
+    /// Counts a line of stdin that was not accepted, prints the event and has people told of it: all
+    /// of it, or nothing after the ledger, which waits until they are.
+    pub(crate) fn rejected(&self, id: Option<u64>, reason: &str, tell: impl FnOnce()) {
         let mut state = self.lock();
         if state.finished {
             return;
@@ -90,6 +91,7 @@ impl<W: Write> Output<W> {
             state.event(millis(self.start.elapsed()), Event::Rejected { id, reason });
             state.flush();
         }
+        tell();
     }
 
     /// Hands everything to whoever reads.
@@ -165,7 +167,7 @@ mod tests {
         output.notice(Duration::ZERO, &message("a\nb"));
         output.notice(Duration::ZERO, &message(vec![0xff]));
         output.notice(Duration::ZERO, &Notice::Writable);
-        output.rejected(None, "no");
+        output.rejected(None, "no", || {});
         let (ledger, health) = output.finish(|rejected| Ledger { rejected, ..Ledger::default() });
         assert_eq!((ledger.rejected, health), (1, Health::Writable));
         assert_eq!(output.lock().writer.get_ref(), b"a\nb\n\xff\n");
@@ -175,9 +177,11 @@ mod tests {
     fn the_ledger_is_last_and_time_never_goes_back() {
         let output = Output::new(Vec::new(), Instant::now(), true);
         output.notice(Duration::from_secs(5), &message("x"));
-        output.rejected(Some(3), "too large");
+        let mut told = 0;
+        output.rejected(Some(3), "too large", || told += 1);
         output.finish(|rejected| Ledger { rejected, ..Ledger::default() });
-        output.rejected(None, "late");
+        output.rejected(None, "late", || told += 1);
+        assert_eq!(told, 1, "people and the ledger disagree");
         let state = output.lock();
         let printed = String::from_utf8(state.writer.get_ref().clone()).expect("UTF-8");
         let lines: Vec<&str> = printed.lines().collect();

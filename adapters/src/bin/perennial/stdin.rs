@@ -97,14 +97,15 @@ impl Input<'_> {
     }
 
     fn reject(&self, id: Option<u64>, reason: &str) {
-        let told = self.told.get();
-        if told < MOST_TOLD {
-            tell(&format!("a line was rejected: {reason}"));
-        } else if told == MOST_TOLD {
-            tell("further rejected lines are counted only: see the end, or use --events");
-        }
-        self.told.set(told.saturating_add(1));
-        self.output.rejected(id, reason);
+        self.output.rejected(id, reason, || {
+            let told = self.told.get();
+            if told < MOST_TOLD {
+                tell(&format!("a line was rejected: {reason}"));
+            } else if told == MOST_TOLD {
+                tell("further rejected lines are counted only: see the end, or use --events");
+            }
+            self.told.set(told.saturating_add(1));
+        });
     }
 
     fn id_of(&self, payload: &Payload) -> Option<u64> {
