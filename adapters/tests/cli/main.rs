@@ -14,4 +14,6 @@ mod request;
 mod serve;
 mod tls;
 mod trace;
+#[cfg(unix)]
+mod url_command;
 mod usage;

@@ -15,6 +15,7 @@ use crate::adapter::{self, Client, Handle};
 use crate::args::ConnectArgs;
 use crate::effective;
 use crate::errors::{Usage, complain};
+use crate::group;
 use crate::hook::Hook;
 use crate::ledger::{Ledger, Outcome};
 use crate::output::{Health, Output};
@@ -34,7 +35,11 @@ const NO_URL: &str = "ws://url-command.invalid/";
 pub(crate) fn run(args: &ConnectArgs) -> ExitCode {
     match prepare(args) {
         Ok(Prepared::Printed) => ExitCode::SUCCESS,
-        Ok(Prepared::Run(run)) => connect(args, *run),
+        Ok(Prepared::Run(run)) => {
+            let status = connect(args, *run);
+            group::end_all();
+            status
+        }
         Err(usage) => usage.report(),
     }
 }
@@ -253,6 +258,7 @@ fn stop_at(deadline: Instant, handle: Handle, flags: Arc<Flags>) {
 fn end_anyway(outcome: Outcome) {
     std::thread::spawn(move || {
         std::thread::sleep(GRACE);
+        group::end_all();
         std::process::exit(i32::from(outcome.status()));
     });
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use perennial::{Attempt, HookError};
 use perennial_core::Duration;
 
+use crate::group::Group;
 use crate::parse::ResumeArg;
 use crate::position::{Position, with_param};
 
@@ -58,15 +59,16 @@ impl Hook {
 fn run(command: &str, timeout: Duration, quiet: bool) -> Result<String, String> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let deadline = Instant::now() + timeout;
-    let mut child = Command::new(shell)
+    let mut command_line = Command::new(shell);
+    command_line
         .args([flag, command])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(if quiet { Stdio::null() } else { Stdio::inherit() })
-        .spawn()
-        .map_err(|error| format!("cannot be run: {error}"))?;
+        .stderr(if quiet { Stdio::null() } else { Stdio::inherit() });
+    let mut group =
+        Group::start(&mut command_line).map_err(|error| format!("cannot be run: {error}"))?;
     let (sender, printed) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
+    if let Some(stdout) = group.stdout.take() {
         // A thread, because what the command started may hold its stdout longer than it lives.
         std::thread::spawn(move || {
             let mut text = String::new();
@@ -75,27 +77,22 @@ fn run(command: &str, timeout: Duration, quiet: bool) -> Result<String, String> 
         });
     }
     let left = || deadline.saturating_duration_since(Instant::now());
-    let read = printed.recv_timeout(left());
+    let late = || Err(format!("took longer than {timeout:?} (what it started included)"));
+    let Ok(read) = printed.recv_timeout(left()) else { return late() };
     let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
+        match group.try_wait() {
+            Ok(Some(status)) => break status,
             Ok(None) if !left().is_zero() => std::thread::sleep(ASK_EVERY.min(left())),
-            Ok(None) | Err(_) => break None,
+            Ok(None) | Err(_) => return late(),
         }
-    };
-    let Some(status) = status else {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(format!("took longer than {timeout:?}"));
     };
     if !status.success() {
         return Err(format!("failed ({status})"));
     }
     match read {
-        Ok(Ok(text)) if text.trim().is_empty() => Err("printed nothing".to_owned()),
-        Ok(Ok(text)) => Ok(text.trim().to_owned()),
-        Ok(Err(_)) => Err("printed something that is not UTF-8".to_owned()),
-        Err(_) => Err("did not end its output".to_owned()),
+        Ok(text) if text.trim().is_empty() => Err("printed nothing".to_owned()),
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(_) => Err("printed something that is not UTF-8".to_owned()),
     }
 }
 
@@ -124,6 +121,9 @@ mod tests {
         let started = Instant::now();
         let slow = run("exec sleep 600", Duration::from_millis(50), true);
         assert!(slow.is_err_and(|why| why.contains("longer")));
+        // What it leaves behind holds its output.
+        let left = run("sleep 600 & echo ws://h/", Duration::from_millis(50), true);
+        assert!(left.is_err_and(|why| why.contains("longer")));
         assert!(started.elapsed() < Duration::from_secs(60));
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod effective;
 mod errors;
 mod events;
+mod group;
 mod hook;
 mod ledger;
 mod lines;

@@ -97,7 +97,8 @@ pub(crate) struct ConnectArgs {
         help_heading = "Handshake",
     )]
     pub(crate) subprotocol: Vec<String>,
-    /// Run a command anew for every attempt; its output is the URL
+    /// Run a command anew for every attempt; its output is the URL. It may take as long as
+    /// --dial-timeout, and cannot ask on the terminal
     #[arg(long, value_name = "CMD", help_heading = "Handshake")]
     pub(crate) url_command: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's
