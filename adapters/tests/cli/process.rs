@@ -55,23 +55,29 @@ impl Running {
     }
 
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_to(command, Stdio::piped())
+    }
+
+    /// With another stdout; then no line of it is seen.
+    pub(crate) fn spawn_to(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
         let started = Instant::now();
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stdout.split(b'\n') {
-                let Ok(line) = line else { return };
-                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                    return;
+        if let Some(stdout) = child.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stdout).split(b'\n') {
+                    let Ok(line) = line else { return };
+                    if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
+            });
+        }
         let mut pipe = child.stderr.take().unwrap();
         let stderr = Some(std::thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -166,3 +166,35 @@ fn the_config_is_printed_and_read_again() {
     let again = run(&["connect", URL, "--config", path, "--print-config"], "");
     assert_eq!(again.stdout, printed.stdout);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stdout_that_takes_nothing_is_no_success() {
+    use crate::process::{Running, command};
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let path = trace.path().to_str().unwrap();
+    let recorded = run(&["connect", URL, "--max-attempts", "1", "--record", path], "");
+    assert_eq!(recorded.status, 1, "{recorded:?}");
+    for arguments in [
+        &["--version"][..],
+        &["--help"],
+        &["help", "connect"],
+        &["completions", "bash"],
+        &["connect", "--print-config"],
+        &["explain", path],
+        &["replay", path],
+        &["replay", path, "--until", "1"],
+        &["replay", path, "--step"],
+        &["replay", path, "--diff", path],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["demo"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut running = Running::spawn_to(&mut command(arguments), full);
+        running.end_stdin();
+        let finished = running.finish();
+        assert_eq!(finished.status, 1, "{arguments:?}: {finished:?}");
+        let said = "perennial: stdout cannot be written";
+        assert!(finished.stderr.starts_with(said), "{arguments:?}: {finished:?}");
+    }
+}

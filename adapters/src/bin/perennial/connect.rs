@@ -14,7 +14,7 @@ use perennial_core::{
 use crate::adapter::{self, Client, Handle};
 use crate::args::ConnectArgs;
 use crate::effective;
-use crate::errors::{Usage, complain};
+use crate::errors::{self, Usage, complain};
 use crate::group;
 use crate::hook::Hook;
 use crate::ledger::{Ledger, Outcome};
@@ -110,14 +110,10 @@ fn started_by_hand(config: &Config) -> Result<Config, Usage> {
 }
 
 fn print(config: &Config) -> Result<(), Usage> {
-    use std::io::Write as _;
     let text = serde_json::to_string_pretty(config).map_err(|error| {
         Usage::new(format!("the config cannot be printed ({error})"), "report it")
     })?;
-    let mut out = std::io::stdout().lock();
-    // A reader that goes away had enough.
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-    Ok(())
+    errors::print(&(text + "\n"))
 }
 
 /// The token of `--bearer-env`.

@@ -21,7 +21,6 @@ mod stdin;
 mod trace;
 mod usage;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -43,7 +42,5 @@ fn main() -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "perennial", &mut script);
-    // A reader that goes away had enough.
-    let _ = std::io::stdout().lock().write_all(&script);
-    ExitCode::SUCCESS
+    errors::print_all(&String::from_utf8_lossy(&script))
 }

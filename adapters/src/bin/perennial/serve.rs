@@ -1,13 +1,12 @@
 //! `perennial serve`: the practice server.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use perennial::practice::{CloseAfter, Faults, Options, Refusal, Server, Span};
 
 use crate::args::ServeArgs;
-use crate::errors::{Usage, complain};
+use crate::errors::{Usage, complain, print};
 use crate::signals;
 
 /// Runs until a signal comes.
@@ -27,9 +26,10 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
     signals::on_signal(move |_| {
         let _ = signal.send(());
     });
-    let mut out = std::io::stdout().lock();
     // Whoever does not read the first line can still connect.
-    let _ = writeln!(out, "listening on {}", server.url()).and_then(|()| out.flush());
+    if let Err(error) = print(&format!("listening on {}\n", server.url())) {
+        return error.report();
+    }
     // Fails only if signals cannot be handled; then one of them ends the process.
     if signalled.recv().is_err() {
         loop {

@@ -7,16 +7,13 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use crate::errors::{Usage, complain};
+use crate::errors::{Usage, complain, print_all};
 
 /// Prints help and version as asked; explains everything else, exit status 2.
 pub(crate) fn report(error: &Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let mut out = std::io::stdout().lock();
-            // A reader that goes away had enough.
-            let _ = write!(out, "{}", error.render()).and_then(|()| out.flush());
-            ExitCode::SUCCESS
+            print_all(&error.render().to_string())
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             // The rendering is the help text: nothing was given that it could repeat.

@@ -31,6 +31,7 @@ Exit status:
   2  the command line or the configuration is wrong
   3  the server refused for good
   4  --deadline passed
+A recording that fails (--record) is told on stderr and changes nothing of that.
 
 Examples:
   perennial connect wss://example.com/feed --stay > feed.txt
@@ -279,7 +280,8 @@ pub(crate) struct ConnectArgs {
     /// Print JSON Lines events on stdout instead of messages
     #[arg(long, help_heading = "The run")]
     pub(crate) events: bool,
-    /// Write a trace for `perennial replay` and `perennial explain`; what is said is not in it
+    /// Write a trace for `perennial replay` and `perennial explain`; what is said is not in it. If
+    /// the file takes no more, the run goes on without
     #[arg(long, value_name = "FILE", help_heading = "The run")]
     pub(crate) record: Option<PathBuf>,
     /// Say nothing on stderr

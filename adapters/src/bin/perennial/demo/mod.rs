@@ -5,7 +5,6 @@ mod peer;
 mod tally;
 mod view;
 
-use std::io;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use perennial::practice::{AckStyle, App, Options, Server};
 use self::peer::Peer;
 use self::tally::Tally;
 use self::view::View;
+use crate::errors::{Usage, complain, print};
 
 /// The connections.
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -40,14 +40,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     match play(args.seed) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // A closed stderr cannot be told about.
-            let _ = io::Write::write_fmt(
-                &mut io::stderr(),
-                format_args!("perennial: the demo cannot run: {error}\n"),
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<Usage>() {
+            Some(usage) => usage.report(),
+            None => {
+                complain(&format!("the demo cannot run: {error}"));
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -62,11 +61,11 @@ fn play(seed: u64) -> Result<bool, Box<dyn std::error::Error>> {
     })?;
     let start = Instant::now();
     let mut view = View::new(&NAMES, start);
-    view.say(&format!(
+    view.begin(&format!(
         "{} connections to {}, acknowledged messages both ways, and a bad day",
         NAMES.len(),
         server.url()
-    ));
+    ))?;
     let peers: Vec<Peer> = NAMES
         .iter()
         .zip(seed..)
@@ -90,7 +89,9 @@ fn play(seed: u64) -> Result<bool, Box<dyn std::error::Error>> {
     let ends: Vec<_> = peers.into_iter().map(Peer::finish).collect();
     let tally = Tally::new(&ends, published, &server.received());
     view.finish(&ends);
-    tally.print(&mut io::stdout().lock(), start.elapsed())?;
+    let mut text = Vec::new();
+    tally.print(&mut text, start.elapsed())?;
+    print(&String::from_utf8_lossy(&text))?;
     Ok(tally.is_clean())
 }
 

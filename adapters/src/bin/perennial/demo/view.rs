@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use perennial::State;
 
 use super::peer::{End, Glance};
+use crate::errors::{Usage, printed};
 
 /// How much time one mark of the timeline stands for.
 const MARK: Duration = Duration::from_millis(400);
@@ -53,10 +54,15 @@ impl View {
         Self { start, lines, terminal, told: 0, seen_now: 0, next_mark: start + MARK }
     }
 
+    /// Says the first thing. A stdout that takes nothing is found out here, not after the whole day.
+    pub(super) fn begin(&self, text: &str) -> Result<(), Usage> {
+        printed(self.print(text))
+    }
+
     /// Says something about the whole.
     pub(super) fn say(&self, text: &str) {
-        let at = self.start.elapsed().as_secs_f64();
-        self.print(&format!("{:>5.1} s  {text}", at));
+        // What is wrong with stdout is said at the end.
+        let _ = self.print(text);
     }
 
     /// Says what has just happened; what was said before is not said again.
@@ -115,12 +121,12 @@ impl View {
         }
     }
 
-    fn print(&self, text: &str) {
-        // Nobody is left to be told when stdout is gone.
-        let _ = match &self.terminal {
+    fn print(&self, text: &str) -> io::Result<()> {
+        let text = format!("{:>5.1} s  {text}", self.start.elapsed().as_secs_f64());
+        match &self.terminal {
             Some(terminal) => terminal.println(text),
             None => writeln!(io::stdout().lock(), "{text}"),
-        };
+        }
     }
 }
 

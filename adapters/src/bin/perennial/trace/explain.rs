@@ -7,9 +7,9 @@ use perennial_core::trace::Trace;
 use perennial_core::{Duration, HeartbeatStyle, State, format_duration};
 
 use super::story::{Outage, Story};
-use super::{describe, flawed, print, read, svg};
+use super::{describe, flawed, read, svg};
 use crate::args::ExplainArgs;
-use crate::errors::{Usage, complain};
+use crate::errors::{Usage, complain, print};
 
 /// Runs it; the exit status.
 pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
@@ -31,7 +31,7 @@ fn explain(args: &ExplainArgs) -> Result<bool, Usage> {
             Usage::new(what, "choose another file")
         })?;
     }
-    print(&text(&trace, &story));
+    print(&text(&trace, &story))?;
     if let Some(event) = story.differs {
         complain(&format!(
             "{}: from event {event} on this version acts otherwise than the recorded one did: what \

@@ -8,7 +8,6 @@ mod step;
 mod story;
 mod svg;
 
-use std::io::Write as _;
 use std::path::Path;
 
 use perennial_core::trace::{Flaw, Trace, TraceError};
@@ -38,10 +37,4 @@ fn flawed(path: &Path, error: &TraceError, whole: usize) -> Usage {
         _ => "record it anew".to_owned(),
     };
     Usage::new(format!("{}: {error}", path.display()), remedy)
-}
-
-/// Writes to stdout. A reader that goes away had enough.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

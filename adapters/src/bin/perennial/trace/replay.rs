@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use perennial_core::Instant;
 use perennial_core::trace::{Difference, Replay, Trace, TraceError};
 
-use super::{describe, flawed, print, read, step};
+use super::{describe, flawed, read, step};
 use crate::args::ReplayArgs;
-use crate::errors::Usage;
+use crate::errors::{Usage, print};
 
 /// Runs it; the exit status.
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
@@ -54,22 +54,22 @@ fn replay(args: &ReplayArgs) -> Result<bool, Usage> {
     let broken = |error: TraceError| flawed(path, &error, 0);
     let mut replay = Replay::new(&trace).map_err(broken)?;
     if args.step {
-        return step::walk(&trace, replay, last).map_err(broken);
+        return step::walk(&trace, replay, last, broken);
     }
     let mut actions = 0;
     while replay.position() < last
         && let Some(stepped) = replay.step().map_err(broken)?
     {
         if let Some(difference) = stepped.difference {
-            print(&differs(&difference, &trace, "recorded", "replayed"));
+            print(&differs(&difference, &trace, "recorded", "replayed"))?;
             return Ok(false);
         }
         actions += stepped.actions.len();
     }
-    print(&format!("identical: {last} events, {actions} actions\n"));
+    print(&format!("identical: {last} events, {actions} actions\n"))?;
     if args.until.is_some() {
         let origin = origin(&trace);
-        print(&state(&replay, origin));
+        print(&state(&replay, origin))?;
     }
     Ok(true)
 }
@@ -171,9 +171,9 @@ fn compare(one: &Path, other: &Path) -> Result<bool, Usage> {
     }
     if text.is_empty() {
         let (events, actions) = (first.steps().len(), first.actions());
-        print(&format!("identical: {events} events, {actions} actions\n"));
+        print(&format!("identical: {events} events, {actions} actions\n"))?;
         return Ok(true);
     }
-    print(&text);
+    print(&text)?;
     Ok(false)
 }

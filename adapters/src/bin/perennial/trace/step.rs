@@ -4,8 +4,9 @@ use std::io::IsTerminal as _;
 
 use perennial_core::trace::{Replay, Stepped, Trace, TraceError};
 
+use super::describe;
 use super::replay::{differs, origin, state};
-use super::{describe, print};
+use crate::errors::{Usage, print};
 use crate::lines::{self, Line};
 
 /// Longer than any command.
@@ -30,23 +31,29 @@ impl Command {
     }
 }
 
-/// Walks until told to stop. Returns whether nothing differed that was seen.
-pub(super) fn walk(trace: &Trace, mut replay: Replay<'_>, last: usize) -> Result<bool, TraceError> {
+/// Walks until told to stop. Returns whether nothing differed that was seen. `broken` says what is
+/// wrong with the trace.
+pub(super) fn walk(
+    trace: &Trace,
+    mut replay: Replay<'_>,
+    last: usize,
+    broken: impl Fn(TraceError) -> Usage,
+) -> Result<bool, Usage> {
     let mut stdin = std::io::stdin().lock();
     let asks = stdin.is_terminal();
     let mut same = true;
-    let mut show = |replay: &mut Replay<'_>, number: usize| -> Result<(), TraceError> {
-        replay.seek(number - 1)?;
-        if let Some(stepped) = replay.step()? {
+    let mut show = |replay: &mut Replay<'_>, number: usize| -> Result<(), Usage> {
+        replay.seek(number - 1).map_err(&broken)?;
+        if let Some(stepped) = replay.step().map_err(&broken)? {
             same &= stepped.difference.is_none();
-            print(&shown(&stepped, trace, replay, last));
+            print(&shown(&stepped, trace, replay, last))?;
         }
         Ok(())
     };
     show(&mut replay, 1)?;
     loop {
         if asks {
-            print("n, b, a number, q> ");
+            print("n, b, a number, q> ")?;
         }
         let line = match lines::read(&mut stdin, LONGEST) {
             Ok(Line::Whole(line)) => String::from_utf8_lossy(&line).into_owned(),
@@ -55,15 +62,15 @@ pub(super) fn walk(trace: &Trace, mut replay: Replay<'_>, last: usize) -> Result
         };
         let here = replay.position();
         match Command::read(&line) {
-            Command::Next if here >= last => print("this is the last event\n"),
+            Command::Next if here >= last => print("this is the last event\n")?,
             Command::Next => show(&mut replay, here + 1)?,
-            Command::Back if here <= 1 => print("this is the first event\n"),
+            Command::Back if here <= 1 => print("this is the first event\n")?,
             Command::Back => show(&mut replay, here - 1)?,
             Command::To(number) if (1..=last).contains(&number) => show(&mut replay, number)?,
-            Command::To(_) => print(&format!("there are events 1 to {last}\n")),
+            Command::To(_) => print(&format!("there are events 1 to {last}\n"))?,
             Command::Quit => break,
             Command::Unknown => {
-                print("n or nothing: next, b: back, a number: that event, q: quit\n");
+                print("n or nothing: next, b: back, a number: that event, q: quit\n")?;
             }
         }
     }
