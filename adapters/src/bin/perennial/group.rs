@@ -57,9 +57,10 @@ impl Group {
         };
         let status = running.leaders[index].try_wait()?;
         if status.is_some() {
-            running.leaders.swap_remove(index);
+            // It tells the same again, at once.
+            return running.leaders.swap_remove(index).wait().map(Some);
         }
-        Ok(status)
+        Ok(None)
     }
 }
 
