@@ -213,6 +213,19 @@ fn a_closed_stdout_ends_the_run() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stdin_that_cannot_be_read_is_no_success() {
+    let server = with(Faults::default());
+    let mut command = crate::process::command(&["connect", &server.url()]);
+    // A directory can be opened, and not be read.
+    command.stdin(std::fs::File::open(std::env::temp_dir()).unwrap());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("stdin cannot be read"), "{stderr}");
+}
+
 #[test]
 fn drain_bounds_the_end() {
     let server = with(Faults::default());

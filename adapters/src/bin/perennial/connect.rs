@@ -170,6 +170,8 @@ struct Flags {
     late: AtomicBool,
     /// The connection was never open, and nobody waits for it any more.
     never_open: AtomicBool,
+    /// stdin could not be read to its end.
+    unread: AtomicBool,
 }
 
 fn connect(args: &ConnectArgs, run: Run) -> ExitCode {
@@ -201,13 +203,14 @@ fn connect(args: &ConnectArgs, run: Run) -> ExitCode {
         output.finish(|rejected| Ledger::new(&counters, rejected, received, rtt));
     let late = flags.late.load(Ordering::Relaxed);
     let failed = health == Health::Failed;
-    let short = failed || flags.never_open.load(Ordering::Relaxed);
+    let never_open = flags.never_open.load(Ordering::Relaxed);
+    let short = failed || never_open || flags.unread.load(Ordering::Relaxed);
     let outcome = Outcome::of(&closed, &ledger, late, short);
     people::end(&closed, &ledger, outcome);
     if failed {
         people::tell("stdout cannot be written: what was received is lost");
     }
-    if outcome == Outcome::Short && flags.never_open.load(Ordering::Relaxed) {
+    if outcome == Outcome::Short && never_open {
         people::tell("the connection never opened within --drain: check the URL, or use --stay");
     }
     ExitCode::from(outcome.status())
@@ -285,7 +288,10 @@ fn read_stdin(
             id_field: id_field.as_deref(),
             told: Cell::new(0),
         };
-        input.run();
+        if let Err(error) = input.run() {
+            people::tell(&format!("stdin cannot be read: {error}"));
+            flags.unread.store(true, Ordering::Relaxed);
+        }
         if !stay {
             stdin::drain(&handle, wait, &flags.never_open);
         }

@@ -1,7 +1,7 @@
 //! stdin: every line is one message.
 
 use std::cell::Cell;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -34,18 +34,17 @@ pub(crate) struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Reads to the end of stdin, or until the connection takes no more.
-    pub(crate) fn run(&self) {
+    /// Reads to the end of stdin, or until the connection takes no more. Fails if stdin cannot be read.
+    pub(crate) fn run(&self) -> io::Result<()> {
         let mut stdin = BufReader::with_capacity(64 << 10, std::io::stdin());
         loop {
-            let line = match lines::read(&mut stdin, self.outbox.max_bytes) {
-                Ok(Line::Whole(line)) => line,
-                Ok(Line::TooLong { bytes }) => {
+            let line = match lines::read(&mut stdin, self.outbox.max_bytes)? {
+                Line::Whole(line) => line,
+                Line::TooLong { bytes } => {
                     self.too_large(bytes, None);
                     continue;
                 }
-                Ok(Line::End) => return,
-                Err(error) => return tell(&format!("stdin cannot be read: {error}")),
+                Line::End => return Ok(()),
             };
             let Ok(line) = String::from_utf8(line) else {
                 self.reject(None, "not UTF-8: a text message must be");
@@ -56,7 +55,8 @@ impl Input<'_> {
                 match error.refusal {
                     Refusal::TooLarge { size, .. } => self.too_large(size as u64, id),
                     Refusal::Closed => {
-                        return self.reject(id, "closed: the connection takes no more messages");
+                        self.reject(id, "closed: the connection takes no more messages");
+                        return Ok(());
                     }
                     Refusal::Full => self.reject(id, "full: the queue has no room"),
                     _ => self.reject(id, &error.to_string()),

@@ -27,11 +27,13 @@ localhost and 127.0.0.1 are no exceptions unless they stand there.
 
 Exit status:
   0  closed as asked, and everything accepted was flushed (acknowledged, with --acks)
-  1  gave up, or something is unsent, unacknowledged or uncertain
+  1  gave up, or something is unsent, unacknowledged or uncertain, or stdin or stdout failed
   2  the command line or the configuration is wrong
   3  the server refused for good
   4  --deadline passed
-A recording that fails (--record) is told on stderr and changes nothing of that.
+A line that cannot be a message was never accepted, and does not count: one that is not UTF-8 or
+is too large. Such lines are told on stderr, and in the ledger of --events as `rejected`. A
+recording that fails (--record) is told on stderr, and does not count either.
 
 Examples:
   perennial connect wss://example.com/feed --stay > feed.txt
