@@ -416,7 +416,9 @@ impl Builder {
             tls,
         };
         let clock = Clock::start();
-        let journal = Journal::new(&request.target(), self.name.as_deref());
+        // A hook may have it go elsewhere.
+        let target = self.on_request.is_none().then(|| request.target());
+        let journal = Journal::new(target.as_deref(), self.name.as_deref());
         let inbox = Inbox::new(&config, self.reports);
         let overflow = config.outbox.overflow;
         let dialect = BuiltIn::new(&config.dialect);

@@ -344,8 +344,8 @@
 //!
 //! | span | level | fields | lasts |
 //! | --- | --- | --- | --- |
-//! | `connection` | info | `to`: the URL without user part and query; `name`: [`Builder::name`](blocking::Builder::name) | as long as the driver |
-//! | `attempt`, in `connection` | info | `transport`, `attempt` | from the dial until it has failed, or the connection it made is lost |
+//! | `connection` | info | `to`: the URL without user part and query, unless there is a request hook; `name`: [`Builder::name`](blocking::Builder::name) | as long as the driver |
+//! | `attempt`, in `connection` | info | `transport`, `attempt`; `to`: the same, as the request hook made it | from the dial until it has failed, or the connection it made is lost |
 //! | `prepare`, in `attempt` | debug | | while the request hook runs and the name is resolved, on a thread of its own |
 //!
 //! | event | level | fields | in |

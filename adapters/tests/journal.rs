@@ -83,7 +83,12 @@ impl tracing::Subscriber for Recorder {
         assert_eq!(record.entered().pop(), Some(span.into_u64()), "left in order");
     }
 
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
+        let mut line = Line(String::new());
+        values.record(&mut line);
+        self.0.lock().unwrap().spans[span.into_u64() as usize - 1].push_str(&line.0);
+    }
+
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 }
 
@@ -205,6 +210,38 @@ fn tells_the_same_on_a_runtime() {
         smol::block_on(futures_lite::future::zip(driver, application));
     });
     is_complete(&recorder, &server);
+}
+
+#[test]
+fn where_each_attempt_goes_stands_in_its_span_if_a_hook_says_so() {
+    let server = eventful();
+    let recorder = Recorder::default();
+    let address = server.address;
+    tracing::subscriber::with_default(recorder.clone(), || {
+        let mut opened = 0;
+        builder(&server)
+            .on_request(move |attempt| {
+                let path = attempt.number;
+                Ok(attempt.set_url(&format!("ws://hidden@{address}/{path}?key=hidden"))?)
+            })
+            .run(|_, notice| match notice {
+                Notice::StateChanged { to: State::Open, .. } => {
+                    opened += 1;
+                    if opened == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                }
+                _ => ControlFlow::Continue(()),
+            })
+            .unwrap();
+    });
+    let text = recorder.text();
+    assert!(!text.contains("hidden") && !text.contains("/path"), "{text}");
+    let attempt = |n| {
+        let to = format!("to=\"ws://{address}/{n}\"");
+        format!(" INFO connection name=\"feed\" INFO attempt transport={n} attempt={n} {to}")
+    };
+    let expected = [("retry", 1), ("open", 2), ("lost", 2), ("retry", 2), ("open", 3)];
+    let expected = expected.map(|(said, n): (&str, u32)| (said.to_owned(), attempt(n)));
+    assert_eq!(recorder.told(&["open", "lost", "retry"]), expected, "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 
 use perennial_core::{Notice, State};
+use tracing::field::Empty;
 use tracing::{Level, Span, debug, debug_span, info, info_span, warn};
 
 const TARGET: &str = "perennial";
@@ -20,8 +21,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// The journal of a connection to `target`, which the application may have given a name.
-    pub(crate) fn new(target: &str, name: Option<&str>) -> Self {
+    /// The journal of a connection to `target`, unless a hook says that anew for every attempt. The
+    /// application may have given it a name.
+    pub(crate) fn new(target: Option<&str>, name: Option<&str>) -> Self {
         let connection = info_span!(target: TARGET, "connection", to = target, name);
         Self { connection, attempt: Span::none() }
     }
@@ -34,6 +36,11 @@ impl Journal {
     /// The present attempt's span.
     pub(crate) fn attempt(&self) -> &Span {
         &self.attempt
+    }
+
+    /// The request hook has said where the present attempt goes.
+    pub(crate) fn requested(&self, target: &str) {
+        self.attempt.record("to", target);
     }
 
     /// Tells what happened.
@@ -57,7 +64,7 @@ impl Journal {
         if let Notice::Dialing { transport, attempt } = notice {
             let transport = transport.get();
             self.attempt = info_span!(
-                target: TARGET, parent: &self.connection, "attempt", transport, attempt
+                target: TARGET, parent: &self.connection, "attempt", transport, attempt, to = Empty
             );
         }
         if tracing::enabled!(target: TARGET, Level::WARN) {
@@ -185,10 +192,11 @@ mod tests {
     }
 
     fn tell_everything(story: &[Notice]) {
-        let mut journal = Journal::new("ws://h:80/", Some("name"));
+        let mut journal = Journal::new(Some("ws://h:80/"), Some("name"));
         let connection = journal.connection().clone();
         let _entered = connection.enter();
         story.iter().for_each(|notice| journal.note(notice));
+        journal.requested("ws://h:80/");
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         routed(&[address], Some(&"proxy"));
         connected(address);

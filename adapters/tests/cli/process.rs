@@ -61,12 +61,8 @@ impl Running {
     /// With another stdout; then no line of it is seen.
     pub(crate) fn spawn_to(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
         let started = Instant::now();
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         if let Some(stdout) = child.stdout.take() {
             std::thread::spawn(move || {

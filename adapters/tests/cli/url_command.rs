@@ -51,3 +51,14 @@ fn a_command_that_runs_at_the_end_is_killed_with_all_that_it_started() {
         nothing_is_left(&finished);
     }
 }
+
+#[test]
+fn what_is_told_names_where_an_attempt_goes() {
+    let command = "echo 'ws://u:s3cr3t@127.0.0.1:9/feed?t=s3cr3t'";
+    let finished = run(&["connect", "--url-command", command, "--max-attempts", "1", "-vv"], "");
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(finished.stderr.contains("ws://127.0.0.1:9/feed"), "{finished:?}");
+    for not in ["url-command.invalid", "s3cr3t"] {
+        assert!(!finished.stderr.contains(not), "{finished:?}");
+    }
+}

@@ -56,7 +56,10 @@ impl<N: Network, S: Sink> Engine<N, S> {
             return;
         }
         match preparation {
-            Preparation::Requested(target) => self.target = Some(target),
+            Preparation::Requested(target) => {
+                self.journal.requested(&target);
+                self.target = Some(target);
+            }
             Preparation::Over(outcome) => self.begin(transport, outcome),
         }
     }
