@@ -227,6 +227,61 @@ fn a_stdin_that_cannot_be_read_is_no_success() {
 }
 
 #[test]
+fn an_end_in_an_outage_says_that_it_waits_and_what_would_have_helped() {
+    let server = with(Faults::default());
+    for by_signal in [false, cfg!(unix)] {
+        let url = server.url();
+        // As after a restart, the next attempt comes later than draining may take.
+        let options = ["--base", "60s", "--cap", "1m", "--jitter", "none", "--drain", "300ms"];
+        let arguments = [&["connect", &url, "--events", "--acks"], &options[..]].concat();
+        let mut running = Running::start(&arguments);
+        running.state("open");
+        server.freeze_live();
+        let handshake = server.stats().bytes_in;
+        running.say("a\n");
+        assert!(server.wait(LIMIT, |stats| stats.bytes_in > handshake));
+        server.reset_all();
+        running.event("retry");
+        #[cfg(unix)]
+        if by_signal {
+            running.signal("INT");
+        }
+        if !by_signal {
+            running.end_stdin();
+        }
+        let finished = running.finish();
+        assert_eq!(finished.status, 1, "{finished:?}");
+        for said in [
+            "waiting for the connection to send 1 message, as long as --drain allows (300ms)",
+            "--drain passed before the connection was open again: raise --drain",
+        ] {
+            assert_eq!(finished.stderr.matches(said).count(), 1, "{finished:?}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_while_draining_says_that_it_waits() {
+    let server = with(Faults::default());
+    let url = server.url();
+    let options = ["--acks", "--base", "60s", "--cap", "1m", "--jitter", "none", "--drain", "2s"];
+    let mut running = Running::start(&[&["connect", &url, "--events"], &options[..]].concat());
+    running.state("open");
+    server.freeze_live();
+    let handshake = server.stats().bytes_in;
+    running.say("a\n");
+    running.end_stdin();
+    // Handed over, never acknowledged: the drain waits.
+    assert!(server.wait(LIMIT, |stats| stats.bytes_in > handshake));
+    std::thread::sleep(Duration::from_millis(100));
+    server.reset_all();
+    let finished = running.finish();
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(finished.stderr.contains("waiting for the connection to send 1"), "{finished:?}");
+    assert!(finished.stderr.contains("raise --drain"), "{finished:?}");
+}
+
+#[test]
 fn drain_bounds_the_end() {
     let server = with(Faults::default());
     let mut running =
@@ -240,4 +295,5 @@ fn drain_bounds_the_end() {
     assert_eq!(finished.status, 1, "{finished:?}");
     assert_eq!(finished.ledger()["uncertain"], 1);
     assert!(finished.stderr.contains("1 uncertain"), "{finished:?}");
+    assert!(finished.stderr.contains("raise --drain"), "{finished:?}");
 }

@@ -3,17 +3,18 @@
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use perennial::{Builder, Error, Trust};
 use perennial_core::{
-    Closed, ClosedBy, Config, DialectConfig, Message, Notice, Payload, Reason, code,
+    Closed, ClosedBy, Config, DialectConfig, Message, Notice, Payload, Reason, State, code,
 };
 
 use crate::adapter::{self, Client, Handle};
 use crate::args::ConnectArgs;
 use crate::effective;
+use crate::ending::Ending;
 use crate::errors::{self, Usage, complain};
 use crate::group;
 use crate::hook::Hook;
@@ -163,17 +164,6 @@ fn journal(verbose: u8) {
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
 }
 
-/// What the threads of a run tell each other.
-#[derive(Default)]
-struct Flags {
-    /// `--deadline` passed.
-    late: AtomicBool,
-    /// The connection was never open, and nobody waits for it any more.
-    never_open: AtomicBool,
-    /// stdin could not be read to its end.
-    unread: AtomicBool,
-}
-
 fn connect(args: &ConnectArgs, run: Run) -> ExitCode {
     let Run { config, builder, position, recording } = run;
     let start = Instant::now();
@@ -187,31 +177,38 @@ fn connect(args: &ConnectArgs, run: Run) -> ExitCode {
     }
     let handle = client.handle();
     handle.reconnect();
-    let flags = Arc::new(Flags::default());
+    let ending = Arc::new(Ending::new(config.close.drain));
     let output = Arc::new(Output::stdout(start, args.events));
-    stop_on_signals(handle.clone());
+    stop_on_signals(handle.clone(), Arc::clone(&ending));
     // One past the end of time is none.
     if let Some(deadline) = args.deadline.and_then(|limit| start.checked_add(limit)) {
-        stop_at(deadline, handle.clone(), Arc::clone(&flags));
+        stop_at(deadline, handle.clone(), Arc::clone(&ending));
     }
-    read_stdin(args, &config, &handle, &output, &flags);
+    read_stdin(args, &config, &handle, &output, &ending);
 
-    let Seen { received, rtt, closed } = pass_on(args, &mut client, &output, position.as_deref());
+    let Seen { received, rtt, was_open, closed } =
+        pass_on(args, &mut client, &output, position.as_deref(), &ending);
     let counters = handle.counters();
     let rtt = handle.status().rtt.or(rtt);
     let (ledger, health) =
         output.finish(|rejected| Ledger::new(&counters, rejected, received, rtt));
-    let late = flags.late.load(Ordering::Relaxed);
+    let late = ending.late.load(Ordering::Relaxed);
     let failed = health == Health::Failed;
-    let never_open = flags.never_open.load(Ordering::Relaxed);
-    let short = failed || never_open || flags.unread.load(Ordering::Relaxed);
+    let never_open = ending.never_open.load(Ordering::Relaxed);
+    let short = failed || never_open || ending.unread.load(Ordering::Relaxed);
     let outcome = Outcome::of(&closed, &ledger, late, short);
     people::end(&closed, &ledger, outcome);
     if failed {
         people::tell("stdout cannot be written: what was received is lost");
     }
     if outcome == Outcome::Short && never_open {
-        people::tell("the connection never opened within --drain: check the URL, or use --stay");
+        people::tell(
+            "the connection never opened within --drain: check the URL, raise --drain, or use --stay",
+        );
+    } else if outcome == Outcome::Short
+        && let Some(hint) = ending.hint(&ledger, was_open)
+    {
+        people::tell(hint);
     }
     ExitCode::from(outcome.status())
 }
@@ -233,21 +230,23 @@ fn not_connected(error: &Error) -> ExitCode {
 }
 
 /// The first signal drains and closes, the second stops at once.
-fn stop_on_signals(handle: Handle) {
+fn stop_on_signals(handle: Handle, ending: Arc<Ending>) {
     signals::on_signal(move |number| {
         if number == 1 {
+            ending.begin(&handle);
             handle.drain(None);
         } else {
+            ending.aborted.store(true, Ordering::Relaxed);
             handle.abort();
             end_anyway(Outcome::Short);
         }
     });
 }
 
-fn stop_at(deadline: Instant, handle: Handle, flags: Arc<Flags>) {
+fn stop_at(deadline: Instant, handle: Handle, ending: Arc<Ending>) {
     std::thread::spawn(move || {
         std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-        flags.late.store(true, Ordering::Relaxed);
+        ending.late.store(true, Ordering::Relaxed);
         handle.abort();
         end_anyway(Outcome::Late);
     });
@@ -267,9 +266,9 @@ fn read_stdin(
     config: &Config,
     handle: &Handle,
     output: &Arc<Output>,
-    flags: &Arc<Flags>,
+    ending: &Arc<Ending>,
 ) {
-    let (handle, output, flags) = (handle.clone(), Arc::clone(output), Arc::clone(flags));
+    let (handle, output, ending) = (handle.clone(), Arc::clone(output), Arc::clone(ending));
     let outbox = config.outbox.clone();
     let id_field = match &config.dialect {
         DialectConfig::Json(json) => Some(json.id_field.clone()),
@@ -279,7 +278,7 @@ fn read_stdin(
         | DialectConfig::EventStream(_)
         | DialectConfig::Custom => None,
     };
-    let (stay, wait) = (args.stay, config.close.drain);
+    let stay = args.stay;
     std::thread::spawn(move || {
         let input = Input {
             handle: &handle,
@@ -290,10 +289,11 @@ fn read_stdin(
         };
         if let Err(error) = input.run() {
             people::tell(&format!("stdin cannot be read: {error}"));
-            flags.unread.store(true, Ordering::Relaxed);
+            ending.unread.store(true, Ordering::Relaxed);
         }
         if !stay {
-            stdin::drain(&handle, wait, &flags.never_open);
+            ending.begin(&handle);
+            stdin::drain(&handle, ending.drain, &ending.never_open);
         }
     });
 }
@@ -302,6 +302,8 @@ fn read_stdin(
 struct Seen {
     received: u64,
     rtt: Option<Duration>,
+    /// Whether the connection was open when it was closed.
+    was_open: bool,
     closed: Closed,
 }
 
@@ -311,11 +313,13 @@ fn pass_on(
     client: &mut Client,
     output: &Output,
     position: Option<&Position>,
+    ending: &Ending,
 ) -> Seen {
     let handle = client.handle();
     let enough = args.count.unwrap_or(u64::MAX);
     let mut received = 0;
     let mut rtt = None;
+    let mut was_open = false;
     let mut stopping = false;
     loop {
         // Flushed when nothing more is at hand, not per message.
@@ -343,11 +347,15 @@ fn pass_on(
                 }
             }
             Notice::Pong { rtt: measured } => rtt = Some(*measured),
+            Notice::StateChanged { from, to: State::Closed, .. } => was_open = *from == State::Open,
             _ => {}
         }
         let health = output.notice(at, &notice);
         stop_unless_writable(health, &handle, &mut stopping);
         people::notice(&notice);
+        if matches!(notice, Notice::Retrying { .. }) {
+            ending.waits(&handle);
+        }
     }
     // The last notice was fetched, so there is an end.
     let closed = handle.closed().unwrap_or(Closed {
@@ -356,7 +364,7 @@ fn pass_on(
         clean: false,
         reason: Reason::Application,
     });
-    Seen { received, rtt, closed }
+    Seen { received, rtt, was_open, closed }
 }
 
 fn note(message: &Message, args: &ConnectArgs, position: Option<&Position>) {

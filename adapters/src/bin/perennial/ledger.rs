@@ -56,7 +56,7 @@ impl Ledger {
     }
 
     /// Accepted and not known to have arrived.
-    fn undelivered(&self) -> u64 {
+    pub(crate) fn undelivered(&self) -> u64 {
         self.unsent() + self.uncertain
     }
 

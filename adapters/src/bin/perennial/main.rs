@@ -5,6 +5,7 @@ mod args;
 mod connect;
 mod demo;
 mod effective;
+mod ending;
 mod errors;
 mod events;
 mod group;

@@ -123,7 +123,7 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
 }
 
 /// A duration in milliseconds at most, as people read it.
-fn readable(duration: Duration) -> String {
+pub(crate) fn readable(duration: Duration) -> String {
     match u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) {
         0 => "0s".to_owned(),
         millis => format!("{:?}", Duration::from_millis(millis)),

@@ -15,7 +15,9 @@ is for people.
 
 At the end of stdin, and after SIGINT or SIGTERM, what is queued is sent (for as long as
 --drain allows) and the connection is closed with 1000. A second signal stops at once. At the
-end of stdin a connection that was never open is waited for as long as --drain allows, too.
+end of stdin a connection that was never open is waited for as long as --drain allows, too. After
+close code 1012 or 1013, with which servers restart, the next attempt comes in 5 to 30 s: for the
+rest to outlast that, --drain must be longer.
 
 DUR is a number and a unit: 250ms, 10s, 2m. SIZE is bytes or a number and a unit: 64KiB, 1MiB.
 
