@@ -158,7 +158,8 @@ fn bearer(args: &ConnectArgs) -> Result<Option<String>, Usage> {
 fn journal(verbose: u8) {
     let level = match verbose {
         0 => return,
-        1 => tracing_subscriber::filter::LevelFilter::DEBUG,
+        1 => tracing_subscriber::filter::LevelFilter::INFO,
+        2 => tracing_subscriber::filter::LevelFilter::DEBUG,
         _ => tracing_subscriber::filter::LevelFilter::TRACE,
     };
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();

@@ -291,7 +291,8 @@ pub(crate) struct ConnectArgs {
     /// Say nothing on stderr
     #[arg(long, short, help_heading = "The run")]
     pub(crate) quiet: bool,
-    /// Say more on stderr; twice for everything
+    /// Say more on stderr: what becomes of the connection; twice for the steps of each attempt as
+    /// well, thrice for everything
     #[arg(
         long,
         short,
