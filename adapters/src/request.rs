@@ -260,7 +260,20 @@ fn parse(text: &str) -> Result<Url, Error> {
         url::ParseError::RelativeUrlWithoutBase => {
             rule("has no scheme: begin with ws:// or wss://")
         }
-        error => Error::Url { rule: format!("cannot be read: {error}") },
+        url::ParseError::EmptyHost => rule("names no host: write ws://HOST or wss://HOST"),
+        url::ParseError::InvalidPort => {
+            rule("has a port that is none: give a number from 1 to 65535")
+        }
+        url::ParseError::InvalidIpv6Address => {
+            rule("has an IPv6 address that is none: write it in brackets, as in ws://[::1]:9001/")
+        }
+        url::ParseError::InvalidIpv4Address => {
+            rule("has an IPv4 address that is none: write four numbers, as in ws://127.0.0.1:9001/")
+        }
+        url::ParseError::InvalidDomainCharacter | url::ParseError::IdnaError => {
+            rule("has a host with what no name has in it, such as a space: correct it")
+        }
+        error => Error::Url { rule: format!("cannot be read ({error}): correct it") },
     })?;
     match url.scheme() {
         "ws" | "wss" => {}
@@ -353,7 +366,7 @@ mod tests {
             ("example.org/", "has no scheme"),
             ("user:password@example.org/", "begin with ws://"),
             ("http://example.org/", "scheme is http"),
-            ("ws://", "cannot be read"),
+            ("ws://", "names no host"),
             ("ws://example.org/#top", "fragment"),
             ("ws:///feed", "names no host"),
             ("ws:example.org/feed", "names no host"),
@@ -362,7 +375,10 @@ mod tests {
             ("ws://\\example.org", "names no host"),
             ("ws://example.org/\r\nX-Key: 1", "line break"),
             ("ws://exam\tple.org/", "tab"),
-            ("ws://example.org:99999/", "cannot be read"),
+            ("ws://example.org:99999/", "give a number"),
+            ("ws://[::1/", "in brackets"),
+            ("ws://1.2.3.456/", "four numbers"),
+            ("ws://two words/", "a space"),
         ] {
             let error = Request::new(url).expect_err(url).to_string();
             assert!(error.contains(part), "{url}: {error}");

@@ -188,7 +188,7 @@ fn certificate(why: &CertificateError) -> String {
             date(not_before)
         ),
         CertificateError::UnknownIssuer => {
-            "unknown issuer: no trusted certificate has signed it".to_owned()
+            "unknown issuer: it is not signed by a trusted authority".to_owned()
         }
         CertificateError::BadSignature => {
             "unknown issuer: the trusted certificate of the issuer's name has not signed it"
@@ -204,8 +204,7 @@ fn certificate(why: &CertificateError) -> String {
         }
         CertificateError::Revoked => "revoked".to_owned(),
         why if is_authority(why) => {
-            "self-signed, or an authority's: trusted only where --ca or its like holds this very one"
-                .to_owned()
+            "self-signed: it is not signed by a trusted authority, nor trusted itself".to_owned()
         }
         CertificateError::Other(other) => other.to_string(),
         other => other.to_string(),
@@ -359,7 +358,7 @@ mod tests {
         assert_eq!(
             text(CertificateError::UnknownIssuer),
             "the certificate of h.example does not verify: \
-             unknown issuer: no trusted certificate has signed it"
+             unknown issuer: it is not signed by a trusted authority"
         );
         let not_after = UnixTime::since_unix_epoch(std::time::Duration::from_secs(784_111_777));
         let expired = text(CertificateError::ExpiredContext { time: not_after, not_after });
