@@ -118,6 +118,8 @@ fn what_cannot_be_a_message_is_rejected() {
         finished.ledger();
         assert!(finished.stderr.contains("too large"), "{finished:?}");
     }
+    let finished = run(&["connect", &url], &b"\xff\n"[..]);
+    assert!(finished.stderr.contains("1 line was rejected"), "{finished:?}");
     // A larger queue takes it.
     let finished = run(&["connect", &url, "--queue-bytes", "4MiB"], input);
     assert_eq!(finished.status, 0, "{:?}", finished.stderr);

@@ -37,6 +37,7 @@ fn a_503_is_retried_after_the_advice() {
     assert!(retry["delay_ms"].as_u64().unwrap() >= 1000, "{retry}");
     assert!(retry["reason"].as_str().unwrap().contains("503"));
     assert!(finished.stderr.contains("next attempt in 1"), "{finished:?}");
+    assert!(finished.stderr.contains("perennial: connected\n"), "{finished:?}");
     assert_eq!(finished.ledger()["attempts"], 2);
 }
 
@@ -49,7 +50,8 @@ fn final_close_codes_and_violations_are_refusals() {
         server.close_all(code, "no");
         let finished = running.finish();
         assert_eq!(finished.status, 3, "{finished:?}");
-        assert!(finished.stderr.contains(&code.to_string()), "{finished:?}");
+        let said = format!("the server closed with code {code}: no: not trying again");
+        assert!(finished.stderr.contains(&said), "{finished:?}");
         let closed = &finished.named("closed")[0];
         assert_eq!(
             (closed["by"].as_str(), closed["code"].as_u64()),
@@ -95,7 +97,10 @@ fn giving_up_says_how_much_is_unsent() {
     assert_eq!(finished.ledger()["attempts"], 1);
 
     let arguments = ["connect", &server.url(), "--max-outage", "50ms", "--base", "1ms"];
-    assert_eq!(run(&arguments, "").status, 1);
+    let finished = run(&arguments, "");
+    assert_eq!(finished.status, 1);
+    let said = "the outage lasted too long; the last failure: the connection failed";
+    assert!(finished.stderr.contains(said), "{finished:?}");
     // Never open, nothing to send: that is no success either.
     let finished = run(&["connect", &server.url(), "--drain", "50ms"], "");
     assert_eq!(finished.status, 1, "{finished:?}");

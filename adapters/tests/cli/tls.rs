@@ -80,6 +80,7 @@ fn a_certificate_that_is_not_is_named_at_every_attempt() {
     let (_other_server, other_file, _) = self::server();
     // Another authority, and another name.
     let by_address = url.replace("localhost", "127.0.0.1");
+    let other_ca = other_file.path().to_str().unwrap();
     for (url, ca) in [(&url, &other_file), (&by_address, &file)] {
         let ca = ca.path().to_str().unwrap();
         let arguments = ["connect", url, "--ca", ca, "--max-attempts", "3", "--base", "1ms"];
@@ -87,6 +88,8 @@ fn a_certificate_that_is_not_is_named_at_every_attempt() {
         assert_eq!(finished.status, 1, "{finished:?}");
         let named = finished.stderr.lines().filter(|line| line.contains("certificate")).count();
         assert!(named >= 3, "{finished:?}");
+        let said = ": give --ca FILE with its certificate or its authority's";
+        assert_eq!(finished.stderr.contains(said), ca == other_ca, "{finished:?}");
     }
     assert!(server.received().is_empty());
 }

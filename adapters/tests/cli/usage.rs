@@ -34,6 +34,8 @@ fn options_are_named_with_their_rule() {
     refused(&["connect", URL, "--header", "Upgrade: x"], &["--header", "Upgrade"]);
     refused(&["connect", URL, "--header", "Sec-WebSocket-Protocol: x"], &["--subprotocol"]);
     refused(&["connect", URL, "--bearer-env", "PERENNIAL_UNSET"], &["PERENNIAL_UNSET"]);
+    let twice = ["connect", URL, "--subprotocol", "a", "--subprotocol", "b", "--subprotocol", "a"];
+    refused(&twice, &["--subprotocol", "each once"]);
     refused(&["connect", URL, "--url-command", "true"], &["--url-command"]);
     refused(&["serve", "--listen", "0.0.0.0:0"], &["--listen", "loopback"]);
     refused(&["serve", "--duplicate", "2"], &["--duplicate", "0 to 1"]);
@@ -41,8 +43,20 @@ fn options_are_named_with_their_rule() {
 
 #[test]
 fn urls_are_checked() {
-    for url in ["http://h/", "h", "ws://", "ws://h/#top", "ws://h:99999/", ""] {
-        refused(&["connect", url], &["URL"]);
+    for (url, remedy) in [
+        ("http://h/", "use ws:// or wss://"),
+        ("h", "begin with ws:// or wss://"),
+        ("ws://", "write ws://HOST"),
+        ("ws://:80", "write ws://HOST"),
+        ("ws://h/#top", "write %23"),
+        ("ws://h:99999/", "give a number from 1 to 65535"),
+        ("ws://h:ws/", "give a number from 1 to 65535"),
+        ("ws://[::1/", "in brackets"),
+        ("ws://1.2.3.456/", "four numbers"),
+        ("ws://a b/", "a space"),
+        ("", "begin with ws:// or wss://"),
+    ] {
+        refused(&["connect", url], &["URL", remedy]);
     }
 }
 

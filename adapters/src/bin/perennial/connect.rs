@@ -78,7 +78,10 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     for header in &args.header {
         builder = builder.header(&header.name, &header.value);
     }
-    for protocol in &args.subprotocol {
+    for (index, protocol) in args.subprotocol.iter().enumerate() {
+        if args.subprotocol[..index].contains(protocol) {
+            return Err(Usage::new("--subprotocol names one twice", "give each once"));
+        }
         builder = builder.subprotocol(protocol);
     }
     if let Some(token) = bearer(args)? {

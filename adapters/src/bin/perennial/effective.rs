@@ -33,10 +33,18 @@ pub(crate) fn config(args: &ConnectArgs) -> Result<Config, Usage> {
     options::apply(args, &mut builder)?;
     if builder.outbox.class == Class::Acknowledged && !acknowledges(&builder) {
         let file = args.config.as_ref().map(|path| format!("{}: ", path.display()));
-        return Err(Usage::new(
-            file.unwrap_or_default() + "outbox.class is acknowledged and dialect knows no acks",
-            "add --acks, or choose another class",
-        ));
+        let (what, remedy) = match builder.dialect {
+            DialectConfig::EventStream(_) => (
+                "outbox.class is acknowledged, and the dialect event_stream (--preset event-source) \
+                 only receives",
+                "leave --acks and --class acknowledged out, or choose another preset",
+            ),
+            _ => (
+                "outbox.class is acknowledged and dialect knows no acks",
+                "add --acks, or choose another class",
+            ),
+        };
+        return Err(Usage::new(file.unwrap_or_default() + what, remedy));
     }
     builder.build().map_err(|error| broken_rule(&error, args))
 }

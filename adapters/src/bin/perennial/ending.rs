@@ -8,7 +8,7 @@ use perennial_core::{Duration, State};
 
 use crate::adapter::Handle;
 use crate::ledger::Ledger;
-use crate::people::{readable, tell};
+use crate::people::{count, readable, tell};
 
 /// What the threads of a run tell each other.
 #[derive(Default)]
@@ -58,8 +58,7 @@ impl Ending {
         }
         let what = match rest {
             0 => String::new(),
-            1 => " to send 1 message".to_owned(),
-            many => format!(" to send {many} messages"),
+            _ => format!(" to send {}", count(rest as u64, "message", "messages")),
         };
         let drain = readable(self.drain);
         tell(&format!("waiting for the connection{what}, as long as --drain allows ({drain})"));

@@ -4,6 +4,7 @@ use perennial_core::{Closed, ClosedBy, Counters, Duration, Reason};
 use serde::Serialize;
 
 use crate::events::precise_millis;
+use crate::people::count;
 
 /// The account. `accepted = flushed + acknowledged + uncertain + expired + dropped`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -74,8 +75,8 @@ impl Ledger {
         let undelivered = self.undelivered();
         (undelivered > 0).then(|| {
             format!(
-                "{undelivered} of {} messages unsent or unconfirmed ({}): send them again",
-                self.accepted,
+                "{undelivered} of {} unsent or unconfirmed ({}): send them again",
+                count(self.accepted, "message", "messages"),
                 parts.join(", ")
             )
         })

@@ -24,10 +24,10 @@ impl std::fmt::Debug for HeaderArg {
     }
 }
 
-/// `--heartbeat`.
+/// `--heartbeat` and `--stale-after`: a duration, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeartbeatArg {
-    Every(Duration),
+pub(crate) enum OrOff {
+    After(Duration),
     Off,
 }
 
@@ -55,12 +55,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Rule> {
     parse_duration(text).map_err(|_| "give a number and a unit, such as 250ms, 10s or 2m")
 }
 
-pub(crate) fn heartbeat(text: &str) -> Result<HeartbeatArg, Rule> {
+pub(crate) fn duration_or_off(text: &str) -> Result<OrOff, Rule> {
     if text == "off" {
-        return Ok(HeartbeatArg::Off);
+        return Ok(OrOff::Off);
     }
     duration(text)
-        .map(HeartbeatArg::Every)
+        .map(OrOff::After)
         .map_err(|_| "give a number and a unit, such as 250ms, 10s or 2m, or off")
 }
 
@@ -210,7 +210,9 @@ mod tests {
         for bad in ["", "10", "s", "-1s", "1x", "1s2"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
-        assert_eq!(heartbeat("off"), Ok(HeartbeatArg::Off));
+        assert_eq!(duration_or_off("off"), Ok(OrOff::Off));
+        assert_eq!(duration_or_off("1s"), Ok(OrOff::After(Duration::from_secs(1))));
+        assert!(duration_or_off("on").is_err());
         assert_eq!(size("4096"), Ok(4096));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("1MiB"), Ok(1 << 20));

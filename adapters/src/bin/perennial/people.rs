@@ -1,6 +1,7 @@
 //! What people are told on stderr while a connection runs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use perennial_core::{Closed, ClosedBy, DialError, Duration, Notice, Reason, State, Warning};
 
@@ -12,6 +13,8 @@ use crate::ledger::{Ledger, Outcome};
 const TOLD: u64 = 10;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
+/// Why the latest attempt or connection failed; empty before one has.
+static LAST: Mutex<String> = Mutex::new(String::new());
 /// How many warnings there were that every message of the server's can cause.
 static CAUSED: AtomicU64 = AtomicU64::new(0);
 
@@ -31,7 +34,15 @@ pub(crate) fn tell(line: &str) {
 pub(crate) fn notice(notice: &Notice) {
     match notice {
         Notice::Retrying { delay, reason, .. } => {
+            let reason = said(reason);
             tell(&format!("{reason}; next attempt in {}", readable(*delay)));
+            *last() = reason;
+        }
+        // After a failure only: that a connection opens is what everybody expects.
+        Notice::StateChanged { from: State::Connecting, to: State::Open, .. }
+            if !last().is_empty() =>
+        {
+            tell("connected");
         }
         Notice::StateChanged { from: State::Reconnecting, to: State::Open, .. } => {
             tell("connected again");
@@ -69,6 +80,27 @@ pub(crate) fn notice(notice: &Notice) {
     }
 }
 
+fn last() -> MutexGuard<'static, String> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A reason, and what to do where that is an option's matter.
+fn said(reason: &Reason) -> String {
+    let text = reason.to_string();
+    let untrusted = ["does not verify: unknown issuer", "does not verify: self-signed"]
+        .map(|why| text.contains(why));
+    if untrusted.contains(&true) {
+        text + ": give --ca FILE with its certificate or its authority's"
+    } else {
+        text
+    }
+}
+
+/// `1 line`, `2 lines`: a count with the noun that goes with it.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Tells one of the first warnings of this sort; counts the others.
 fn warn(line: &str) {
     let caused = CAUSED.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -103,10 +135,18 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
             tell(&format!("{}: not trying again", closed.reason));
         }
         Outcome::Refused => {
-            tell(&format!("{} (close code {}): not trying again", closed.reason, closed.code));
+            let code = match closed.reason {
+                // These say it.
+                Reason::PeerClosed(Some(_)) | Reason::Violated(_) => String::new(),
+                _ => format!(" (close code {})", closed.code),
+            };
+            tell(&format!("{}{code}: not trying again", closed.reason));
+        }
+        Outcome::Short if closed.reason == Reason::MaxOutage && !last().is_empty() => {
+            tell(&format!("gave up: {}; the last failure: {}", closed.reason, last()));
         }
         Outcome::Short if closed.by == ClosedBy::Policy => {
-            tell(&format!("gave up: {}", closed.reason));
+            tell(&format!("gave up: {}", said(&closed.reason)));
         }
         Outcome::Short | Outcome::Done => {}
     }
@@ -118,7 +158,8 @@ pub(crate) fn end(closed: &Closed, ledger: &Ledger, outcome: Outcome) {
         tell(&shortfall);
     }
     if ledger.rejected > 0 {
-        tell(&format!("{} lines were rejected and not sent", ledger.rejected));
+        let lines = count(ledger.rejected, "line was", "lines were");
+        tell(&format!("{lines} rejected and not sent"));
     }
 }
 

@@ -138,7 +138,12 @@ pub(crate) fn is_word(text: &str) -> bool {
 /// repeated.
 fn option(error: &Error, kind: ContextKind) -> Option<String> {
     let full = text(error, kind)?;
-    Some(full.split([' ', '=']).next().unwrap_or(full).to_owned())
+    Some(name_of(full).to_owned())
+}
+
+/// The name in `--name <VALUE>`, `--name[=<VALUE>]` or `--name...`, which may be repeated.
+fn name_of(full: &str) -> &str {
+    full.split([' ', '=', '[', '.']).next().unwrap_or(full)
 }
 
 fn others(error: &Error, this: Option<&str>) -> Vec<String> {
@@ -149,7 +154,7 @@ fn others(error: &Error, this: Option<&str>) -> Vec<String> {
     };
     prior
         .iter()
-        .filter_map(|arg| arg.split([' ', '=']).next())
+        .map(|arg| name_of(arg))
         .filter(|arg| Some(*arg) != this)
         .map(str::to_owned)
         .collect()
@@ -196,6 +201,7 @@ mod tests {
             (&["serve", "--port", "80"], &["--port", "perennial help"]),
             (&["connect", url, "--events=yes"], &["--events"]),
             (&["connect", url, "-q", "-v"], &["--quiet", "--verbose"]),
+            (&["connect", url, "-q", "-v"], &["--quiet does not go with --verbose: choose"]),
             (&["connect", url, "--ca", "x", "--insecure"], &["--ca", "--insecure"]),
             (&["connect", url, "--url-command", "x"], &["--url-command"]),
             (&["connect"], &["URL", "--url-command"]),

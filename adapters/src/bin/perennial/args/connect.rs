@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use perennial_core::{Backoff, Class, Duration, Jitter, Overflow};
 
-use crate::parse::{self, HeaderArg, HeartbeatArg, ResumeArg, StyleArg};
+use crate::parse::{self, HeaderArg, OrOff, ResumeArg, StyleArg};
 
 const HELP: &str = "\
 Every line of stdin is one text message, without its line ending (`\\n` or `\\r\\n`). Every
@@ -18,6 +18,9 @@ At the end of stdin, and after SIGINT or SIGTERM, what is queued is sent (for as
 end of stdin a connection that was never open is waited for as long as --drain allows, too. After
 close code 1012 or 1013, with which servers restart, the next attempt comes in 5 to 30 s: for the
 rest to outlast that, --drain must be longer.
+
+What an option's [default: …] says holds for the preset `scripts`, which is the default itself:
+see --preset NAME --print-config for another.
 
 DUR is a number and a unit: 250ms, 10s, 2m. SIZE is bytes or a number and a unit: 64KiB, 1MiB.
 
@@ -117,11 +120,11 @@ pub(crate) struct ConnectArgs {
     #[arg(
         long,
         value_name = "DUR|off",
-        value_parser = parse::heartbeat,
+        value_parser = parse::duration_or_off,
         allow_hyphen_values = true,
         help_heading = "Liveness",
     )]
-    pub(crate) heartbeat: Option<HeartbeatArg>,
+    pub(crate) heartbeat: Option<OrOff>,
     /// How long after a ping something must be heard [default: 20s]
     #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Liveness")]
     pub(crate) dead_after: Option<Duration>,
@@ -144,8 +147,14 @@ pub(crate) struct ConnectArgs {
     )]
     pub(crate) heartbeat_style: Option<StyleArg>,
     /// Reconnect when no message came for so long [default: off]
-    #[arg(long, value_name = "DUR", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Liveness")]
-    pub(crate) stale_after: Option<Duration>,
+    #[arg(
+        long,
+        value_name = "DUR|off",
+        value_parser = parse::duration_or_off,
+        allow_hyphen_values = true,
+        help_heading = "Liveness",
+    )]
+    pub(crate) stale_after: Option<OrOff>,
 
     /// How the delay between attempts grows [default: exponential]
     #[arg(

@@ -9,6 +9,7 @@ use perennial::State;
 
 use super::peer::{End, Glance};
 use crate::errors::{Usage, printed};
+use crate::people::count;
 
 /// How much time one mark of the timeline stands for.
 const MARK: Duration = Duration::from_millis(400);
@@ -111,12 +112,12 @@ impl View {
         for end in ends {
             let counters = &end.counters;
             self.say(&format!(
-                "{} closed: {} sent, {} acknowledged, {} received, {} reconnects",
+                "{} closed: {} sent, {} acknowledged, {} received, {}",
                 end.name,
                 end.sent,
                 counters.acknowledged,
                 end.seen.distinct(),
-                counters.reconnects
+                count(counters.reconnects, "reconnect", "reconnects"),
             ));
         }
     }

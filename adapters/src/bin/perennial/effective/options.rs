@@ -7,7 +7,7 @@ use perennial_core::{
 
 use crate::args::{BackoffName, ClassName, ConnectArgs, JitterName};
 use crate::errors::Usage;
-use crate::parse::{HeartbeatArg, StyleArg};
+use crate::parse::{OrOff, StyleArg};
 
 /// How many ids are remembered with `--acks`.
 const DEDUPE_WITH_ACKS: usize = 4096;
@@ -150,7 +150,11 @@ fn heartbeat(args: &ConnectArgs, config: &mut ConfigBuilder) {
     let heartbeat = &mut config.heartbeat;
     set(&mut heartbeat.deadline, args.dead_after);
     set(&mut heartbeat.misses, args.misses);
-    heartbeat.stale_after = args.stale_after.or(heartbeat.stale_after);
+    match args.stale_after {
+        Some(OrOff::After(silence)) => heartbeat.stale_after = Some(silence),
+        Some(OrOff::Off) => heartbeat.stale_after = None,
+        None => {}
+    }
     if let Some(style) = &args.heartbeat_style {
         heartbeat.style = match style {
             StyleArg::Ws => HeartbeatStyle::Protocol,
@@ -159,7 +163,7 @@ fn heartbeat(args: &ConnectArgs, config: &mut ConfigBuilder) {
         };
     }
     match args.heartbeat {
-        Some(HeartbeatArg::Every(interval)) => {
+        Some(OrOff::After(interval)) => {
             heartbeat.interval = interval;
             // An interval turns on again what a config file turned off.
             if heartbeat.style == HeartbeatStyle::Off {
@@ -170,7 +174,7 @@ fn heartbeat(args: &ConnectArgs, config: &mut ConfigBuilder) {
                 };
             }
         }
-        Some(HeartbeatArg::Off) => heartbeat.style = HeartbeatStyle::Off,
+        Some(OrOff::Off) => heartbeat.style = HeartbeatStyle::Off,
         None => {}
     }
 }

@@ -99,10 +99,11 @@ fn a_protocol_of_its_own_stays_what_it_is() {
     let config = of(&["--preset", "event-source", "--heartbeat", "5s"]);
     assert_eq!(config.dialect, Config::event_source().dialect);
     assert_eq!(config.heartbeat.style, HeartbeatStyle::Protocol);
+    assert!(refused(&["--preset", "event-source", "--acks"]).contains("only receives"));
     for (options, named) in [
         (["--preset", "socket-io", "--dedupe", "9"], "--dedupe"),
         (["--preset", "socket-io", "--heartbeat-style", "text"], "--heartbeat-style"),
-        (["--preset", "event-source", "--class", "acknowledged"], "outbox.class"),
+        (["--preset", "event-source", "--class", "acknowledged"], "only receives: leave --acks"),
     ] {
         let said = refused(&options);
         assert!(said.contains(named), "{said}");
@@ -135,6 +136,17 @@ fn the_file_overrides_the_preset_and_the_options_override_the_file() {
     assert_eq!(config.heartbeat.interval, Duration::from_secs(30));
     // Without a preset the default one is below the file.
     assert_eq!(of(&["--config", path]).outbox.overflow, Overflow::Wait);
+}
+
+#[test]
+fn what_a_file_finds_stale_an_option_may_not() {
+    let file = file(r#"{"heartbeat":{"stale_after":"7s"}}"#);
+    let path = file.path().to_str().expect("UTF-8");
+    let stale_after =
+        |options: &[&str]| of(&[&["--config", path], options].concat()).heartbeat.stale_after;
+    assert_eq!(stale_after(&[]), Some(Duration::from_secs(7)));
+    assert_eq!(stale_after(&["--stale-after", "8s"]), Some(Duration::from_secs(8)));
+    assert_eq!(stale_after(&["--stale-after", "off"]), None);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use perennial_core::{
     Action, Event, Frame, Instant, Notice, Outgoing, Payload, Reason, RetryChoice, Warning,
 };
 
+use crate::people::count;
+
 /// A moment, counted from `origin`: seconds with three digits, as many as a timeline needs.
 pub(super) fn time(at: Instant, origin: Instant) -> String {
     let millis = at.since(origin).as_millis();
@@ -64,7 +66,9 @@ pub(super) fn event(event: Option<&Event>) -> String {
         },
         Event::Cancel(seq) => format!("cancel message {seq}"),
         Event::Purge => "purge".to_owned(),
-        Event::Reorder(names) => format!("put {} messages first", names.len()),
+        Event::Reorder(names) => {
+            format!("put {} first", count(names.len() as u64, "message", "messages"))
+        }
         Event::Release { transport } => format!("the opening of transport {transport} is over"),
         Event::Refuse { transport, retry, .. } => {
             let then = if *retry { "try another" } else { "give up" };

@@ -10,6 +10,7 @@ use super::story::{Outage, Story};
 use super::{describe, flawed, read, svg};
 use crate::args::ExplainArgs;
 use crate::errors::{Usage, complain, print};
+use crate::people::count;
 
 /// Runs it; the exit status.
 pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
@@ -58,11 +59,11 @@ fn text(trace: &Trace, story: &Story) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "dialect {}, heartbeat {heartbeat}, dead after {}, {} events, {} actions",
+        "dialect {}, heartbeat {heartbeat}, dead after {}, {}, {}",
         trace.header.dialect(),
         format_duration(config.heartbeat.deadline),
-        story.events,
-        trace.actions(),
+        count(story.events as u64, "event", "events"),
+        count(trace.actions() as u64, "action", "actions"),
     );
     for (at, line) in &story.lines {
         let _ = writeln!(text, "{:>12}  {line}", describe::time(*at, story.start));
@@ -101,16 +102,16 @@ fn summary(story: &Story) -> Vec<String> {
     lines.push(format!("attempts  {}", story.dials.len()));
     let mut trips: Vec<Duration> = story.pongs.iter().map(|(_, rtt)| *rtt).collect();
     trips.sort_unstable();
+    let dead = count(story.deaths.len() as u64, "time dead", "times dead");
     lines.push(match (trips.first(), trips.get(trips.len() / 2), trips.last()) {
         (Some(least), Some(median), Some(most)) => format!(
-            "heartbeat {} pongs, round trips {} to {}, median {}; {} times dead",
-            trips.len(),
+            "heartbeat {}, round trips {} to {}, median {}; {dead}",
+            count(trips.len() as u64, "pong", "pongs"),
             describe::duration(*least),
             describe::duration(*most),
             describe::duration(*median),
-            story.deaths.len(),
         ),
-        _ => format!("heartbeat no pongs; {} times dead", story.deaths.len()),
+        _ => format!("heartbeat no pongs; {dead}"),
     });
     let deepest = story.depth.iter().map(|(_, depth)| *depth).max().unwrap_or(0);
     let last = story.depth.last().map_or(0, |(_, depth)| *depth);
@@ -127,7 +128,8 @@ fn summary(story: &Story) -> Vec<String> {
         counters.dropped,
         counters.rejected,
     ));
-    lines.push(format!("received  {}, and {} duplicates", counters.received, counters.duplicates));
+    let duplicates = count(counters.duplicates, "duplicate", "duplicates");
+    lines.push(format!("received  {}, and {duplicates}", counters.received));
     lines
 }
 

@@ -10,6 +10,7 @@ use perennial_core::trace::{Difference, Replay, Trace, TraceError};
 use super::{describe, flawed, read, step};
 use crate::args::ReplayArgs;
 use crate::errors::{Usage, print};
+use crate::people::count;
 
 /// Runs it; the exit status.
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
@@ -141,8 +142,11 @@ pub(super) fn state(replay: &Replay<'_>, origin: Instant) -> String {
             counters.resent,
         ),
     );
-    line("received", format!("{} messages, {} duplicates", counters.received, counters.duplicates));
-    line("attempts", format!("{}, {} reconnects", counters.attempts, counters.reconnects));
+    let messages = count(counters.received, "message", "messages");
+    let duplicates = count(counters.duplicates, "duplicate", "duplicates");
+    line("received", format!("{messages}, {duplicates}"));
+    let reconnects = count(counters.reconnects, "reconnect", "reconnects");
+    line("attempts", format!("{}, {reconnects}", counters.attempts));
     text
 }
 

@@ -6,6 +6,7 @@ use perennial_core::{
 };
 
 use super::describe;
+use crate::people::count;
 
 /// What happened from the first event to the last.
 #[derive(Debug)]
@@ -279,14 +280,14 @@ impl Quiet {
             }
             None => String::new(),
         };
-        part(self.pings, format!("{} pings", self.pings));
-        part(self.pongs, format!("{} pongs{range}", self.pongs));
+        part(self.pings, count(self.pings, "ping", "pings"));
+        part(self.pongs, count(self.pongs, "pong", "pongs") + &range);
         part(self.sent, format!("{} sent", self.sent));
         part(self.delivered, format!("{} delivered", self.delivered));
         part(self.undelivered, format!("{} undelivered", self.undelivered));
         part(self.received, format!("{} received", self.received));
-        part(self.duplicates, format!("{} duplicates", self.duplicates));
-        part(self.warnings, format!("{} more warnings", self.warnings));
+        part(self.duplicates, count(self.duplicates, "duplicate", "duplicates"));
+        part(self.warnings, count(self.warnings, "more warning", "more warnings"));
         if !parts.is_empty() && self.deepest > 0 {
             parts.push(format!("queue at most {}", self.deepest));
         }
