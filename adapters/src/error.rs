@@ -9,8 +9,8 @@ use perennial_core::session;
 use perennial_core::subscriptions::{Subscription, SubscriptionRejected};
 use perennial_core::{Closed, ConfigError, EncodeError, Fate, Outgoing, Rejected};
 
-/// Why a connection could not be set up.
-#[derive(Debug)]
+/// Why a connection could not be set up. `Debug` shows it in the same words as `Display`: a program
+/// whose `main` returns it ends with them.
 #[non_exhaustive]
 pub enum Error {
     /// The URL cannot be used.
@@ -85,6 +85,12 @@ impl fmt::Display for Error {
             Error::Io { what, source } => write!(f, "cannot {what}: {source}"),
             Error::Closed(closed) => write!(f, "{}", closed.reason),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -367,3 +373,25 @@ impl fmt::Display for NotOpen {
 }
 
 impl std::error::Error for NotOpen {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_ends_with_an_error_says_what_is_wrong() {
+        let source = || io::ErrorKind::NotFound.into();
+        for error in [
+            Error::Url { rule: "has no scheme".to_owned() },
+            Error::Scheme { scheme: "http".to_owned() },
+            Error::Header { name: "X".to_owned(), rule: "is odd" },
+            Error::Request { rule: "has a body" },
+            Error::Proxy { place: "the proxy's URL", rule: "is odd" },
+            Error::CaFile { path: "a.pem".into(), source: source() },
+            Error::Trust { detail: "nobody is trusted".to_owned() },
+            Error::Io { what: "start a thread", source: source() },
+        ] {
+            assert_eq!(format!("{error:?}"), error.to_string());
+        }
+    }
+}
