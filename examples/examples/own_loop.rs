@@ -43,12 +43,19 @@ impl Options {
         };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
-            let mut number = || args.next().and_then(|text| text.parse().ok()).ok_or("a number");
+            let mut number = || {
+                let number = args.next().and_then(|text| text.parse::<u64>().ok());
+                number.ok_or_else(|| format!("{arg} needs a whole number"))
+            };
             match arg.as_str() {
-                "--connections" => options.connections = u32::try_from(number()?)?.max(1),
+                "--connections" => options.connections = number()?.clamp(1, u32::MAX.into()) as u32,
                 "--every" => options.every = Duration::from_millis(number()?),
                 "--messages" => options.messages = number()?,
                 "--seconds" => options.seconds = Some(number()?),
+                other if other.starts_with('-') => {
+                    let known = "--connections, --every, --messages and --seconds";
+                    return Err(format!("{other} is no option: there are {known}").into());
+                }
                 _ => options.url = arg,
             }
         }

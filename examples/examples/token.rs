@@ -17,8 +17,10 @@ use perennial::{Duration, HookError, Notice, RetryChoice, State};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
-    let minutes: f64 = args.next().map_or(Ok(5.0), |minutes| minutes.parse())?;
-    let limit = Duration::try_from_secs_f64(minutes * 60.0)?;
+    let minutes = args.next().unwrap_or_else(|| "5".to_owned());
+    let limit = minutes.parse::<f64>().ok();
+    let limit = limit.and_then(|n| Duration::try_from_secs_f64(n * 60.0).ok());
+    let limit = limit.ok_or_else(|| format!("{minutes:?} is no number of minutes"))?;
     let command: Vec<String> = args.collect();
 
     let mut client = Client::builder(&url)
