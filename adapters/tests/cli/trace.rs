@@ -321,6 +321,20 @@ fn two_traces_are_compared() {
         assert!(told.contains(word), "{word}: {told}");
     }
 
+    // However little two times differ, both sides look different.
+    let second = whole.lines().nth(2).unwrap();
+    let at = second.strip_prefix("{\"at\":").unwrap().split(',').next().unwrap();
+    let later = at.parse::<u64>().unwrap() + 1;
+    std::fs::write(
+        &other,
+        whole.replacen(&format!("{{\"at\":{at},"), &format!("{{\"at\":{later},"), 1),
+    )
+    .unwrap();
+    let told = replay(&one, &["--diff", text(&other)]).stdout;
+    assert!(told[0].contains("the time"), "{told:?}");
+    let sides: Vec<_> = told.iter().filter_map(|line| line.trim().split("  ").nth(1)).collect();
+    assert!(sides.len() == 2 && sides[0] != sides[1], "{told:?}");
+
     let mut shorter: Vec<&str> = whole.lines().collect();
     shorter.pop();
     std::fs::write(&other, shorter.join("\n") + "\n").unwrap();

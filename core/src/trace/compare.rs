@@ -142,7 +142,7 @@ impl Step {
             return Some((Place::Event, json(&self.event), json(&other.event)));
         }
         if self.at != other.at {
-            return Some((Place::Time, self.at.to_string(), other.at.to_string()));
+            return Some((Place::Time, precise(self.at), precise(other.at)));
         }
         if self.outcome != other.outcome {
             return Some((Place::Outcome, json(&self.outcome), json(&other.outcome)));
@@ -159,6 +159,12 @@ impl Step {
         let actions = self.actions.iter().filter(|action| !action.is_wait());
         core::iter::once(kind(&self.event)).chain(actions.map(kind)).collect()
     }
+}
+
+/// A moment with every digit: two that differ look different.
+fn precise(at: Instant) -> String {
+    let nanos = at.as_nanos();
+    format!("{}.{:09}s", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
 /// The name of a variant; of a notice, its own.

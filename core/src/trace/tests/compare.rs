@@ -20,7 +20,10 @@ fn the_first_difference_is_found_and_named() {
 
     let later = one.difference(&opens(|run| run.after(6, send("a")))).unwrap();
     assert_eq!((later.step, &later.place), (3, &Place::Time));
-    assert_eq!((later.recorded.as_str(), later.replayed.as_str()), ("0.020s", "0.021s"));
+    assert_eq!(
+        (later.recorded.as_str(), later.replayed.as_str()),
+        ("0.020000000s", "0.021000000s")
+    );
 
     let other = opens(|run| run.after(5, Event::Purge));
     let event = one.difference(&other).unwrap();
