@@ -16,7 +16,8 @@ pub(super) const SECTIONS: [&str; 8] =
 
 /// `base` with the fields that the file names replaced. A field is replaced whole, policies
 /// included, but for the table of close codes, where codes that the file does not name stay what
-/// they are. So do fields that it does not name.
+/// they are. So do fields that it does not name, save that a file which limits the attempts takes the
+/// place of a preset's limit of retries too.
 pub(super) fn over(base: ConfigBuilder, path: &Path) -> Result<ConfigBuilder, Usage> {
     let file = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -38,6 +39,10 @@ pub(super) fn text_over(
     read(text).map_err(|flaw| malformed(path, &flaw.field, &flaw.text(true)))?;
     let mut merged = serde_json::to_value(base).unwrap_or_default();
     let changes: Value = serde_json::from_str(text).unwrap_or_default();
+    let names = |field: &str| changes.get("retry").is_some_and(|retry| retry.get(field).is_some());
+    if names("max_attempts") && !names("max_retries") {
+        merged["retry"]["max_retries"] = Value::Null;
+    }
     lay(&mut merged, changes).map_err(|field| malformed(path, field, "it must be an object"))?;
     // What is read here is one long line, and nobody's.
     read(&merged.to_string()).map_err(|flaw| malformed(path, &flaw.field, &flaw.text(false)))

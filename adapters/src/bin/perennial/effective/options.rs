@@ -80,7 +80,7 @@ fn retry(args: &ConnectArgs, config: &mut ConfigBuilder) -> Result<(), Usage> {
     set(&mut retry.jitter, args.jitter.map(Into::into));
     if args.max_attempts.is_some() {
         retry.max_attempts = args.max_attempts;
-        // What a preset says of it is another way to say the same.
+        // Another way to say the same, which the option goes over.
         retry.max_retries = None;
     }
     retry.max_outage = args.max_outage.or(retry.max_outage);

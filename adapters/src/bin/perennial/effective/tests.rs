@@ -139,6 +139,21 @@ fn the_file_overrides_the_preset_and_the_options_override_the_file() {
 }
 
 #[test]
+fn a_limit_of_attempts_takes_the_place_of_a_presets_limit_of_retries() {
+    let limits = |text: &str| {
+        let file = file(text);
+        let path = file.path().to_str().expect("UTF-8");
+        let retry = &of(&["--preset", "client", "--config", path]).retry;
+        (retry.max_attempts, retry.max_retries)
+    };
+    assert_eq!(limits(r#"{"retry":{"max_attempts":50}}"#), (Some(50), None));
+    assert_eq!(limits(r#"{"retry":{"max_attempts":null}}"#), (None, None));
+    assert_eq!(limits(r#"{"retry":{"max_attempts":50,"max_retries":9}}"#), (Some(50), Some(9)));
+    assert_eq!(limits(r#"{"retry":{"max_retries":9}}"#), (None, Some(9)));
+    assert_eq!(limits("{}"), (None, Some(5)));
+}
+
+#[test]
 fn what_a_file_finds_stale_an_option_may_not() {
     let file = file(r#"{"heartbeat":{"stale_after":"7s"}}"#);
     let path = file.path().to_str().expect("UTF-8");
