@@ -78,3 +78,9 @@ pub(crate) fn complain(line: &str) {
     // One write, so that lines of several threads do not mix.
     let _ = std::io::stderr().lock().write_all(printable.as_bytes());
 }
+
+/// Something that a person typed as a name. Longer or odder things may be secrets.
+pub(crate) fn is_word(text: &str) -> bool {
+    (1..=24).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
+}

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use crate::errors::{Usage, complain, print_all};
+use crate::errors::{Usage, complain, is_word, print_all};
 
 /// Prints help and version as asked; explains everything else, exit status 2.
 pub(crate) fn report(error: &Error) -> ExitCode {
@@ -126,12 +126,6 @@ fn flag_name(given: &str) -> Option<&str> {
     let long = name.strip_prefix("--").is_some_and(is_word);
     let short = name.len() == 2 && name.starts_with('-');
     (long || short).then_some(name)
-}
-
-/// Something that a person typed as a name. Longer or odder things may be secrets.
-pub(crate) fn is_word(text: &str) -> bool {
-    (1..=24).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
 }
 
 /// The option that an error is about, without its value's name. Options are ours, so they can be

@@ -7,8 +7,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
-use crate::errors::Usage;
-use crate::usage::is_word;
+use crate::errors::{Usage, is_word};
 
 /// The parts of a config that are laid over one another field by field.
 pub(super) const SECTIONS: [&str; 8] =
