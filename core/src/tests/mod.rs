@@ -15,6 +15,7 @@ mod order;
 mod outbox;
 mod read_pause;
 mod reconnect;
+mod reorder;
 mod retries;
 mod scenarios;
 mod stale_events;
