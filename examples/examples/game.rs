@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
     let player = args.next().unwrap_or_else(|| "ann".to_owned());
     let seconds = args.next().map_or(Ok(20), |seconds| {
-        seconds.parse().map_err(|_| format!("{seconds:?} is no whole number of seconds"))
+        seconds.parse().map_err(|_| format!("{seconds} is no whole number of seconds"))
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(play(&url, &player, seconds))

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
     let seconds = args.next().map_or(Ok(10), |seconds| {
-        seconds.parse().map_err(|_| format!("{seconds:?} is no whole number of seconds"))
+        seconds.parse().map_err(|_| format!("{seconds} is no whole number of seconds"))
     })?;
 
     let mut config = Config::client().into_builder();

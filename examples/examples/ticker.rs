@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let url = args.next().unwrap_or_else(|| "ws://127.0.0.1:9001".to_owned());
     let mut seconds = |usual| {
         args.next().map_or(Ok(usual), |seconds| {
-            seconds.parse().map_err(|_| format!("{seconds:?} is no whole number of seconds"))
+            seconds.parse().map_err(|_| format!("{seconds} is no whole number of seconds"))
         })
     };
     let (time, turn) = (Duration::from_secs(seconds(20)?), Duration::from_secs(seconds(2)?));

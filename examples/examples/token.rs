@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let minutes = args.next().unwrap_or_else(|| "5".to_owned());
     let limit = minutes.parse::<f64>().ok();
     let limit = limit.and_then(|n| Duration::try_from_secs_f64(n * 60.0).ok());
-    let limit = limit.ok_or_else(|| format!("{minutes:?} is no number of minutes"))?;
+    let limit = limit.ok_or_else(|| format!("{minutes} is no number of minutes"))?;
     let command: Vec<String> = args.collect();
 
     let mut client = Client::builder(&url)

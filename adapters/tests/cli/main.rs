@@ -12,6 +12,8 @@ mod process;
 mod proxy;
 mod request;
 mod serve;
+#[cfg(unix)]
+mod stuck;
 mod tls;
 mod trace;
 #[cfg(unix)]

@@ -14,7 +14,7 @@ use perennial_core::{
 use crate::adapter::{self, Client, Handle};
 use crate::args::ConnectArgs;
 use crate::effective;
-use crate::ending::Ending;
+use crate::ending::{Ending, WasOpen};
 use crate::errors::{self, Usage, complain};
 use crate::group;
 use crate::hook::Hook;
@@ -90,7 +90,7 @@ fn prepare(args: &ConnectArgs) -> Result<Prepared, Usage> {
     let hook = Hook {
         url_command: args.url_command.clone(),
         resume: args.resume.clone().zip(position.clone()),
-        timeout: config.connect.dial_timeout,
+        timeout: config.connect.dial_timeout / 8 * 7,
         quiet: args.quiet,
     };
     if hook.is_needed() {
@@ -237,7 +237,7 @@ fn not_connected(error: &Error) -> ExitCode {
 fn stop_on_signals(handle: Handle, ending: Arc<Ending>) {
     signals::on_signal(move |number| {
         if number == 1 {
-            ending.begin(&handle);
+            ending.begin(&handle, false);
             handle.drain(None);
         } else {
             ending.aborted.store(true, Ordering::Relaxed);
@@ -296,7 +296,7 @@ fn read_stdin(
             ending.unread.store(true, Ordering::Relaxed);
         }
         if !stay {
-            ending.begin(&handle);
+            ending.begin(&handle, true);
             stdin::drain(&handle, ending.drain, &ending.never_open);
         }
     });
@@ -306,8 +306,7 @@ fn read_stdin(
 struct Seen {
     received: u64,
     rtt: Option<Duration>,
-    /// Whether the connection was open when it was closed.
-    was_open: bool,
+    was_open: WasOpen,
     closed: Closed,
 }
 
@@ -323,13 +322,13 @@ fn pass_on(
     let enough = args.count.unwrap_or(u64::MAX);
     let mut received = 0;
     let mut rtt = None;
-    let mut was_open = false;
+    let mut was_open = WasOpen::Never;
     let mut stopping = false;
     loop {
         // Flushed when nothing more is at hand, not per message.
         let next = client.try_recv_stamped().or_else(|| {
             let health = output.flush();
-            stop_unless_writable(health, &handle, &mut stopping);
+            stop_unless_writable(health, &handle, ending, &mut stopping);
             client.recv_stamped()
         });
         let Some((at, notice)) = next else { break };
@@ -342,6 +341,7 @@ fn pass_on(
                 received += 1;
                 note(message, args, position);
                 if received == enough {
+                    ending.begin(&handle, false);
                     handle.drain(None);
                 }
             }
@@ -351,11 +351,14 @@ fn pass_on(
                 }
             }
             Notice::Pong { rtt: measured } => rtt = Some(*measured),
-            Notice::StateChanged { from, to: State::Closed, .. } => was_open = *from == State::Open,
+            Notice::StateChanged { to: State::Open, .. } => was_open = WasOpen::AtTheEnd,
+            Notice::StateChanged { from: State::Open, to: State::Reconnecting, .. } => {
+                was_open = WasOpen::Before;
+            }
             _ => {}
         }
         let health = output.notice(at, &notice);
-        stop_unless_writable(health, &handle, &mut stopping);
+        stop_unless_writable(health, &handle, ending, &mut stopping);
         people::notice(&notice);
         if matches!(notice, Notice::Retrying { .. }) {
             ending.waits(&handle);
@@ -379,9 +382,10 @@ fn note(message: &Message, args: &ConnectArgs, position: Option<&Position>) {
     }
 }
 
-fn stop_unless_writable(health: Health, handle: &Handle, stopping: &mut bool) {
+fn stop_unless_writable(health: Health, handle: &Handle, ending: &Ending, stopping: &mut bool) {
     if health != Health::Writable && !*stopping {
         *stopping = true;
+        ending.begin(handle, false);
         handle.drain(None);
     }
 }

@@ -22,9 +22,27 @@ pub(crate) struct Ending {
     pub(crate) never_open: AtomicBool,
     /// stdin could not be read to its end.
     pub(crate) unread: AtomicBool,
-    /// When draining began.
-    begun: OnceLock<Instant>,
+    begun: OnceLock<Begun>,
     told_of_waiting: AtomicBool,
+}
+
+/// How it was when the rest was to be sent.
+struct Begun {
+    at: Instant,
+    /// How many messages were left.
+    rest: usize,
+    /// How many had come to nothing by then.
+    undelivered: u64,
+    /// A connection that was never open is waited for, whatever is left.
+    waits_to_open: bool,
+}
+
+/// What the connection was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WasOpen {
+    Never,
+    Before,
+    AtTheEnd,
 }
 
 impl Ending {
@@ -33,48 +51,63 @@ impl Ending {
         Self { drain, ..Self::default() }
     }
 
-    /// stdin ended, or a signal came: the rest is to be sent.
-    pub(crate) fn begin(&self, handle: &Handle) {
-        self.begun.get_or_init(Instant::now);
-        self.waits(handle);
+    /// stdin ended, a signal came, or there was enough: the rest is to be sent. Whoever calls must not
+    /// be held up by an stderr that takes nothing, so another thread tells.
+    pub(crate) fn begin(&self, handle: &Handle, waits_to_open: bool) {
+        self.begun.get_or_init(|| {
+            let (status, counters) = (handle.status(), handle.counters());
+            Begun {
+                at: Instant::now(),
+                rest: status.queued + status.in_flight,
+                undelivered: counters.expired + counters.dropped + counters.uncertain,
+                waits_to_open,
+            }
+        });
+        if let Some(text) = self.waiting(handle) {
+            std::thread::spawn(move || tell(&text));
+        }
     }
 
     /// Tells once that the end waits for the connection, where it does: it looks like a hang
     /// otherwise.
     pub(crate) fn waits(&self, handle: &Handle) {
+        if let Some(text) = self.waiting(handle) {
+            tell(&text);
+        }
+    }
+
+    fn waiting(&self, handle: &Handle) -> Option<String> {
+        let begun = self.begun.get()?;
         let status = handle.status();
         let rest = status.queued + status.in_flight;
         let is_down = match status.state {
             State::Reconnecting => rest > 0,
             // The first attempt is on its way at the start of every run.
-            State::Connecting => status.last_error.is_some(),
+            State::Connecting => status.last_error.is_some() && (rest > 0 || begun.waits_to_open),
             State::Open | State::Closed => false,
         };
-        if self.begun.get().is_none()
-            || !is_down
-            || self.told_of_waiting.swap(true, Ordering::Relaxed)
-        {
-            return;
+        if !is_down || self.told_of_waiting.swap(true, Ordering::Relaxed) {
+            return None;
         }
         let what = match rest {
             0 => String::new(),
             _ => format!(" to send {}", count(rest as u64, "message", "messages")),
         };
         let drain = readable(self.drain);
-        tell(&format!("waiting for the connection{what}, as long as --drain allows ({drain})"));
+        Some(format!("waiting for the connection{what}, as long as --drain allows ({drain})"))
     }
 
-    /// Whether something is left because draining took too long; with `was_open`, what the connection
-    /// was at the end.
-    pub(crate) fn hint(&self, ledger: &Ledger, was_open: bool) -> Option<&'static str> {
-        let over = self.begun.get().is_some_and(|begun| begun.elapsed() >= self.drain);
+    /// What to do where something is left because draining took too long.
+    pub(crate) fn hint(&self, ledger: &Ledger, was_open: WasOpen) -> Option<&'static str> {
+        let begun = self.begun.get()?;
+        let over = begun.at.elapsed() >= self.drain;
+        // What came to nothing before has other reasons.
+        let left = begun.rest > 0 && ledger.undelivered() > begun.undelivered;
         let stopped = self.late.load(Ordering::Relaxed) || self.aborted.load(Ordering::Relaxed);
-        if stopped || !over || ledger.undelivered() == 0 {
-            return None;
-        }
-        Some(match was_open {
-            true => "--drain passed before the rest was through: raise --drain",
-            false => "--drain passed before the connection was open again: raise --drain",
+        (over && left && !stopped).then_some(match was_open {
+            WasOpen::AtTheEnd => "--drain passed before the rest was through: raise --drain",
+            WasOpen::Before => "--drain passed before the connection was open again: raise --drain",
+            WasOpen::Never => "--drain passed before the connection was open: raise --drain",
         })
     }
 }

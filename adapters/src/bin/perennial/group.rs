@@ -1,6 +1,6 @@
 //! Shell commands that leave nothing behind: each has a process group of its own on Unix, and what is
 //! still running when it is no longer wanted is killed with all that it has started. Elsewhere only
-//! the shell is.
+//! the shell is. What ends this process otherwise than by an exit, such as SIGKILL or Ctrl-\, leaves it.
 
 use std::io;
 use std::process::{Child, ChildStdout, Command, ExitStatus};
@@ -70,9 +70,10 @@ impl Drop for Group {
         let Some(index) = running.leaders.iter().position(|leader| leader.id() == self.id) else {
             return;
         };
+        // Before it leaves the list, or the process might end in between and leave it.
+        kill(&mut running.leaders[index]);
         let mut leader = running.leaders.swap_remove(index);
         drop(running);
-        kill(&mut leader);
         let _ = leader.wait();
     }
 }

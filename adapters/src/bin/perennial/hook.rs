@@ -24,7 +24,8 @@ const MOST_OUTPUT: u64 = 64 << 10;
 pub(crate) struct Hook {
     pub(crate) url_command: Option<String>,
     pub(crate) resume: Option<(ResumeArg, Arc<Position>)>,
-    /// How long the command may take: as long as a dial.
+    /// How long the command may take: a little less than a dial, so that it is the command that is said
+    /// to be late.
     pub(crate) timeout: Duration,
     pub(crate) quiet: bool,
 }
@@ -83,7 +84,8 @@ fn run(command: &str, timeout: Duration, quiet: bool) -> Result<String, String> 
         match group.try_wait() {
             Ok(Some(status)) => break status,
             Ok(None) if !left().is_zero() => std::thread::sleep(ASK_EVERY.min(left())),
-            Ok(None) | Err(_) => return late(),
+            Ok(None) => return late(),
+            Err(error) => return Err(format!("cannot be waited for: {error}")),
         }
     };
     if !status.success() {

@@ -25,6 +25,8 @@ pub(crate) struct Output<W: Write = io::Stdout> {
     start: Instant,
     events: bool,
     state: Mutex<State<W>>,
+    /// Held while people are told of a rejected line, who may be slow to read, and taken before `state`.
+    telling: Mutex<()>,
 }
 
 struct State<W: Write> {
@@ -52,11 +54,15 @@ impl<W: Write> Output<W> {
             health: Health::Writable,
             finished: false,
         };
-        Self { start, events, state: Mutex::new(state) }
+        Self { start, events, state: Mutex::new(state), telling: Mutex::new(()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Prints what a notice amounts to: nothing, unless it is a message or `--events` is on.
@@ -80,8 +86,9 @@ impl<W: Write> Output<W> {
     }
 
     /// Counts a line of stdin that was not accepted, prints the event and has people told of it: all
-    /// of it, or nothing after the ledger, which waits until they are.
+    /// of it, or nothing after the ledger, which waits until they are. Messages do not.
     pub(crate) fn rejected(&self, id: Option<u64>, reason: &str, tell: impl FnOnce()) {
+        let telling = self.telling();
         let mut state = self.lock();
         if state.finished {
             return;
@@ -91,7 +98,9 @@ impl<W: Write> Output<W> {
             state.event(millis(self.start.elapsed()), Event::Rejected { id, reason });
             state.flush();
         }
+        drop(state);
         tell();
+        drop(telling);
     }
 
     /// Hands everything to whoever reads.
@@ -103,6 +112,7 @@ impl<W: Write> Output<W> {
 
     /// Prints the ledger, which nothing follows. `account` is given the number of rejected lines.
     pub(crate) fn finish(&self, account: impl FnOnce(u64) -> Ledger) -> (Ledger, Health) {
+        let _telling = self.telling();
         let mut state = self.lock();
         state.finished = true;
         let ledger = account(state.rejected);
@@ -192,6 +202,16 @@ mod tests {
                 && lines[2].ends_with(r#""rtt_ms":null}"#)
         );
         assert!(lines[2].contains(r#""rejected":1"#));
+    }
+
+    #[test]
+    fn messages_go_on_while_people_are_told_of_a_line() {
+        let output = Output::new(Vec::new(), Instant::now(), false);
+        output.rejected(None, "no", || {
+            output.notice(Duration::ZERO, &message("x"));
+            output.flush();
+        });
+        assert_eq!(output.lock().writer.get_ref(), b"x\n");
     }
 
     #[test]

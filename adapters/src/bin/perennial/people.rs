@@ -87,9 +87,11 @@ fn last() -> MutexGuard<'static, String> {
 /// A reason, and what to do where that is an option's matter.
 fn said(reason: &Reason) -> String {
     let text = reason.to_string();
+    // A server's words are no such reason, whatever they are.
+    let of_tls = matches!(reason, Reason::DialFailed(failure) if failure.kind == DialError::Tls);
     let untrusted = ["does not verify: unknown issuer", "does not verify: self-signed"]
         .map(|why| text.contains(why));
-    if untrusted.contains(&true) {
+    if of_tls && untrusted.contains(&true) {
         text + ": give --ca FILE with its certificate or its authority's"
     } else {
         text

@@ -37,8 +37,8 @@ Exit status:
   3  the server refused for good
   4  --deadline passed
 A line that is rejected was never accepted, and does not count: one that is not UTF-8 or too large,
-or finds no room with --overflow reject. Such lines are told on stderr, and counted in the ledger of
---events as `rejected`. A recording that fails (--record) is told on stderr, and does not count
+finds no room with --overflow reject, or comes when the connection takes no more. Such lines are told
+on stderr, and counted in the ledger of --events as `rejected`. A recording that fails (--record) is told on stderr, and does not count
 either.
 
 Examples:
@@ -106,7 +106,7 @@ pub(crate) struct ConnectArgs {
         help_heading = "Handshake",
     )]
     pub(crate) subprotocol: Vec<String>,
-    /// Run a command anew for every attempt; its output is the URL. It may take as long as
+    /// Run a command anew for every attempt; its output is the URL. It may take 7/8 of
     /// --dial-timeout, and cannot ask on the terminal
     #[arg(long, value_name = "CMD", help_heading = "Handshake")]
     pub(crate) url_command: Option<String>,

@@ -123,7 +123,10 @@ fn without_values(text: &str) -> String {
         Some((_, "a sequence")) => ", expected a list".to_owned(),
         // The names of types say nothing to who writes JSON.
         Some((_, expected)) if expected.starts_with("struct ") => ", expected an object".to_owned(),
-        Some((_, "u8" | "u16" | "u32" | "u64" | "usize")) => ", expected a whole number".to_owned(),
+        Some((_, "u16")) => ", expected a whole number up to 65535".to_owned(),
+        Some((_, "u8" | "u32" | "u64" | "usize")) => {
+            ", expected a whole number in range".to_owned()
+        }
         Some((_, expected)) if expected.starts_with("enum ") => {
             ", expected a name, or an object with one".to_owned()
         }
