@@ -28,6 +28,9 @@ use crate::time::Instant;
 /// as many messages as [`Meaning::Messages`] says.
 const UNDRAINED: usize = BUSY + 32 + 256;
 
+/// Past so many control frames that were not flushed, further ones may wait unseen.
+const CONTROLS: usize = 64;
+
 /// From so many on events are refused.
 pub(super) const BUSY: usize = 256;
 
@@ -245,7 +248,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
         let heard = matches!(event, Event::Received { .. } | Event::Heard { .. })
             && transport.is_some_and(|id| self.wire.hears(id));
         // Pings that waited for the control frames' credit may come together.
-        self.liveness.begin(self.drained && self.wire.controls() < 64);
+        self.liveness.begin(self.drained && self.wire.controls() < CONTROLS);
         self.drained = false;
         let meaning = self.meaning(&moment);
         self.liveness.event(&moment, heard, meaning.as_ref());
@@ -395,7 +398,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
                     }
                 }
                 // Past the control frames' credit more of them may wait.
-                Action::Wait { .. } => return (count, last, controls < 64),
+                Action::Wait { .. } => return (count, last, controls < CONTROLS),
                 Action::Dial { .. } | Action::Abort { .. } | Action::Notify(_) => {}
             }
         }
@@ -444,7 +447,7 @@ impl<D: Dialect + Clone + PartialEq> Checked<D> {
             }
             Action::Wait { until, why } => {
                 self.drained = true;
-                if self.liveness.lacks_beside() && self.wire.controls() < 64 {
+                if self.liveness.lacks_beside() && self.wire.controls() < CONTROLS {
                     let own = self.dialect.clone().ping(0).map(Frame::from);
                     let visible = own.is_some_and(|ping| self.is_own_ping(&ping));
                     demand!(18, !visible, "a ping went out without the dialect's beside it");

@@ -38,8 +38,8 @@ Exit status:
   4  --deadline passed
 A line that is rejected was never accepted, and does not count: one that is not UTF-8 or too large,
 finds no room with --overflow reject, or comes when the connection takes no more. Such lines are told
-on stderr, and counted in the ledger of --events as `rejected`. A recording that fails (--record) is told on stderr, and does not count
-either.
+on stderr, and counted in the ledger of --events as `rejected`. A recording that fails (--record) is
+told on stderr, and does not count either.
 
 Examples:
   perennial connect wss://example.com/feed --stay > feed.txt
